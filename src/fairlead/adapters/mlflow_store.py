@@ -1,0 +1,140 @@
+"""How an MLflow store is reached: quietly, with bounded retries, safely on first use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairlead.errors import ExtraMissingError, RegistryUnavailableError, StorageError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE = "sqlite:///"
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # MLflow's own default is seven retries, minutes in all, before it says that a server is down.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+"""What MLflow is told, unless the environment says otherwise."""
+
+
+class MlflowStore:
+    """An MLflow tracking server or SQLite database, with its registry.
+
+    Args:
+        uri: `sqlite:///PATH`, `http://…` or `https://…`. The artifacts of a database are kept
+            beside it, in `mlflow-artifacts`; those of a server where the server keeps them.
+
+    Raises:
+        RegistryUnavailableError: the address is of another kind.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        if not uri.startswith((SQLITE, "http://", "https://")):
+            raise RegistryUnavailableError(
+                _without_password(uri),
+                "expected sqlite:///PATH, http://… or https://…; reach another database through "
+                "`mlflow server`",
+            )
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file, or None for a server."""
+        if not self.uri.startswith(SQLITE):
+            return None
+        return Path(self.uri.removeprefix(SQLITE).partition("?")[0]).resolve()
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """The client, once the store answers and its tables are there.
+
+        Raises:
+            ExtraMissingError: MLflow is not installed.
+            RegistryUnavailableError: the store does not answer.
+            StorageError: the database's folder cannot be made.
+        """
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        try:
+            from mlflow import MlflowClient
+        except ModuleNotFoundError as error:
+            raise ExtraMissingError("the MLflow registry", extra="mlflow") from error
+
+        with self.translated(), _first_use(self.database):
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+        return client
+
+    def experiment_id(self, name: str) -> str:
+        """The id of an experiment, which is made if there is none of that name.
+
+        Raises:
+            RegistryUnavailableError: the store does not answer.
+        """
+        client = self.client
+        from mlflow import MlflowException
+
+        with self.translated():
+            if (found := client.get_experiment_by_name(name)) is not None:
+                return str(found.experiment_id)
+            try:
+                return str(client.create_experiment(name, self._artifact_location))
+            except MlflowException as error:
+                # Another process was faster.
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            return str(client.get_experiment_by_name(name).experiment_id)
+
+    @property
+    def _artifact_location(self) -> str | None:
+        # Without a location MLflow writes to `mlruns` in the working folder.
+        database = self.database
+        return None if database is None else (database.parent / "mlflow-artifacts").as_uri()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what MLflow raises into RegistryUnavailableError."""
+        from mlflow import MlflowException
+        from requests import RequestException
+
+        try:
+            yield
+        except (MlflowException, RequestException) as error:
+            reason = _without_password(str(error).partition("\n")[0])
+            raise RegistryUnavailableError(_without_password(self.uri), reason) from error
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+@contextmanager
+def _first_use(database: Path | None) -> Iterator[None]:
+    """Let one process at a time make the tables: two at once crash in MLflow's migration (3.17)."""
+    if database is None:
+        yield
+        return
+    lock = database.with_name(f"{database.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("w")
+    except OSError as error:
+        raise StorageError(database, error.strerror or str(error)) from error
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

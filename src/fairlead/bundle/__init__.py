@@ -1,0 +1,1 @@
+"""The immutable folder a model ships as: compiled, proved, written, read, verified."""

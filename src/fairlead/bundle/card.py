@@ -1,0 +1,82 @@
+"""The model card: what the model is for, what it was learned from, how good it is, its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def card(manifest: Mapping[str, Any], description: str | None) -> str:
+    """Write the card as Markdown from a manifest (without its `files`).
+
+    Args:
+        manifest: as it goes into the bundle.
+        description: what the model is for, in the project's words.
+    """
+    contract, provenance = manifest["contract"], manifest["provenance"]
+    target = contract["target"]
+    unit = f" ({target['unit']})" if target.get("unit") else ""
+    lines = [
+        f"# {manifest['name']}: {manifest['candidate']}",
+        "",
+        description or f"Predicts `{target['name']}`{unit}.",
+        "",
+        "## Intended use",
+        f"{contract['task'].capitalize()} of `{target['name']}`{unit} from the columns below, for "
+        "rows like those it was trained on. Rows that break the contract are refused.",
+        "",
+        "| column | type | range or categories | missing |",
+        "| --- | --- | --- | --- |",
+        *(_column_line(name, column) for name, column in contract["columns"].items()),
+        "",
+        "## Data",
+        f"{provenance['training_rows']} training rows, {provenance['holdout_rows']} in the holdout "
+        f"(never used for fitting or choosing); fingerprint `{provenance['data_fingerprint']}`.",
+        "",
+        "## Quality",
+        *_metric_table(manifest["metrics"]),
+        "",
+        "± is one standard error, in brackets the 95 % interval.",
+        "",
+        "## Limits",
+        "Differences between candidates that are smaller than their errors are noise. Nothing is "
+        "claimed about rows outside the ranges above or from another population.",
+        "",
+        "## How to reproduce",
+        f"Commit `{provenance['git_commit'] or 'not in a repository'}`, "
+        f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`: "
+        f"`fairlead train --candidate {manifest['candidate']}` gives the same `model.onnx`, "
+        f"SHA-256 `{provenance['graph_sha256']}`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _column_line(name: str, column: Mapping[str, Any]) -> str:
+    if column.get("values"):
+        domain = ", ".join(column["values"])
+    else:
+        low, high = column.get("min"), column.get("max")
+        domain = " … ".join("" if bound is None else f"{bound:g}" for bound in (low, high)).strip()
+    missing = "no" if not column.get("nullable") else column.get("missing", "kept")
+    return f"| {name} | {column['type']} | {domain or 'any'} | {missing} |"
+
+
+def _metric_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any] | None]]) -> list[str]:
+    names = list(dict.fromkeys(name for table in metrics.values() for name in table))
+    lines = [f"| metric | {' | '.join(metrics)} |", f"| --- |{' --- |' * len(metrics)}"]
+    for name in names:
+        cells = [_estimate(table.get(name)) for table in metrics.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _estimate(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None or estimate.get("value") is None:
+        return "–"
+    text = f"{estimate['value']:.6g}"
+    if estimate.get("standard_error") is not None:
+        text += f" ± {estimate['standard_error']:.3g}"
+    if estimate.get("low") is not None:
+        text += f" [{estimate['low']:.6g}, {estimate['high']:.6g}]"
+    return text

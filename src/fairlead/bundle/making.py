@@ -1,0 +1,115 @@
+"""Makes a bundle of a fitted candidate: compile, prove, then write everything in one step."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fairlead.bundle.card import card
+from fairlead.bundle.compiling import compile_model
+from fairlead.bundle.golden import golden_matrix, records, to_document
+from fairlead.bundle.manifest import CARD, FORMAT, GOLDEN, GRAPH, REFERENCE, SKETCH, digest, to_json
+from fairlead.bundle.mlflow_face import write_mlflow_face
+from fairlead.bundle.parity import Proof, prove
+from fairlead.bundle.reading import scores
+from fairlead.bundle.sketch import sketch
+from fairlead.bundle.writing import write_bundle
+from fairlead.data.contract import Contract
+from fairlead.graph.builder import serialize
+from fairlead.graph.runtime import Session
+from fairlead.training.fitting import Fitted
+
+REFERENCE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class ProvedGraph:
+    """A compiled model and the proof that it equals its estimator."""
+
+    model: bytes
+    proof: Proof
+
+
+def compile_and_prove(fitted: Fitted, X: NDArray[np.float64]) -> ProvedGraph:
+    """Compile a fitted candidate and prove parity on its training rows and beside thresholds.
+
+    Raises:
+        CompileError: it cannot be compiled exactly.
+        ParityError: it can, but the graph gives something else.
+    """
+    model = compile_model(fitted)
+    return ProvedGraph(serialize(model), prove(fitted, model, X, fitted.candidate.seed))
+
+
+def make_bundle(
+    store: Path,
+    name: str,
+    fitted: Fitted,
+    graph: ProvedGraph,
+    X: NDArray[np.float64],
+    *,
+    metrics: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    description: str | None,
+) -> Path:
+    """Write the bundle of a proved graph.
+
+    Args:
+        store: folder of bundles.
+        name: the project's name.
+        fitted: what the graph was compiled from.
+        graph: the result of `compile_and_prove`.
+        X: shape (n, d), the encoded training rows.
+        metrics: `cv`, `holdout`, … -> metric -> estimate, as JSON values.
+        provenance: where the model comes from, as JSON values.
+        description: what the model is for.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        StorageError: it could not be written; nothing was left behind.
+    """
+    contract, candidate = fitted.contract, fitted.candidate
+    golden_X = golden_matrix(contract, X, candidate.seed)
+    golden = scores(Session(graph.model), golden_X, np.array(contract.classes, object))
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "candidate": candidate.name,
+        "family": candidate.family_name,
+        "parameters": candidate.parameters.model_dump(mode="json"),
+        "contract": contract.to_json(),
+        "metrics": metrics,
+        "parity": graph.proof.to_json(),
+        "provenance": {**provenance, "graph_sha256": digest(graph.model)},
+    }
+    files = {
+        GRAPH: graph.model,
+        GOLDEN: to_json(to_document(contract, golden_X, golden)),
+        REFERENCE: _reference(contract, X, candidate.seed),
+        SKETCH: to_json(sketch(contract, X)),
+        CARD: card(manifest, description).encode(),
+    }
+    examples = records(contract, X[:5])
+    complete: Callable[[Path], None] = lambda folder: write_mlflow_face(  # noqa: E731
+        folder, contract, examples
+    )
+    return write_bundle(store, manifest, files, complete)
+
+
+def _reference(contract: Contract, X: NDArray[np.float64], seed: int) -> bytes:
+    """A sample of the training rows as Parquet, in the values that a caller would send."""
+    if len(X) > REFERENCE_ROWS:
+        chosen = np.random.default_rng(seed).choice(len(X), REFERENCE_ROWS, replace=False)
+        X = X[np.sort(chosen)]
+    buffer = io.BytesIO()
+    pl.DataFrame(records(contract, X), infer_schema_length=None).write_parquet(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,210 @@
+"""Proves that a graph gives what the fitted estimator gives, where they are likeliest to differ.
+
+Rows: all training rows, random rows, and rows on and one ulp (of float64 and of float32) beside
+the thresholds of every tree. The whole graph is compared on encoded rows; its part after the
+design matrix is taken out and compared once more there, where every threshold can be met exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from fairlead.bundle.compiling import estimator_part
+from fairlead.data.contract import Contract
+from fairlead.data.encoding import UNKNOWN
+from fairlead.errors import ParityError
+from fairlead.graph.builder import serialize
+from fairlead.graph.runtime import Session
+from fairlead.graph.trees import thresholds
+from fairlead.training.fitting import Fitted, Prediction, predict_design
+
+RANDOM_ROWS = 5_000
+THRESHOLDS = 2_000
+"""At most so many thresholds per feature are met, evenly spread; each with nine rows."""
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one output of the graph is from the estimator.
+
+    Attributes:
+        output: name of the output.
+        rows: rows compared.
+        differing: rows that are not bit for bit equal.
+        worst: largest difference relative to the output's size.
+        tolerance: what the family allows; 0 means bit for bit.
+    """
+
+    output: str
+    rows: int
+    differing: int
+    worst: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was compared, as the manifest states it."""
+
+    training_rows: int
+    random_rows: int
+    threshold_rows: int
+    outputs: tuple[Difference, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As the manifest keeps it."""
+        return asdict(self)
+
+
+def prove(fitted: Fitted, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof:
+    """Compare a model's graph with the estimator it was compiled from.
+
+    Args:
+        fitted: preprocessing and estimator.
+        model: what `compile_model` made of them.
+        X: shape (n, d), encoded training rows.
+        seed: seeds the random rows.
+
+    Raises:
+        ParityError: an output differs by more than the family allows.
+    """
+    rng = np.random.default_rng(seed)
+    random = random_rows(fitted.contract, X, rng)
+    raw = np.vstack([X, random])
+    D = fitted.preprocessing.transform(raw)
+    part = estimator_part(model, D.shape[1])
+    edges = threshold_rows(part, D, rng)
+    met = np.vstack([D, edges])
+    differences = [
+        *_differences(fitted, serialize(model), raw, D),
+        *_differences(fitted, serialize(part), met, met),
+    ]
+    for difference in differences:
+        if not difference.worst <= difference.tolerance:
+            raise ParityError(
+                difference.output,
+                difference.differing,
+                difference.rows,
+                difference.worst,
+                difference.tolerance,
+            )
+    return Proof(len(X), len(random), len(edges), _merged(differences))
+
+
+def random_rows(contract: Contract, X: Matrix, rng: np.random.Generator) -> Matrix:
+    """Rows whose columns are drawn one by one and moved a little, missing and unknown among them.
+
+    Returns:
+        Shape (RANDOM_ROWS, d); every row keeps the contract.
+    """
+    rows = np.column_stack([rng.choice(column, RANDOM_ROWS) for column in X.T])
+    for index, column in enumerate(contract.columns.values()):
+        values = rows[:, index]
+        if column.type == "number":
+            spread = np.nanstd(X[:, index]) if np.isfinite(X[:, index]).any() else 0.0
+            values += rng.normal(0.0, 1.0, RANDOM_ROWS) * 0.1 * spread
+            if column.outliers in ("reject", "drop"):
+                values[:] = np.clip(values, column.min, column.max)
+        if column.type == "category" and column.unknown == "flag":
+            values[rng.random(RANDOM_ROWS) < 0.05] = UNKNOWN
+        if column.nullable and column.missing != "reject":
+            values[rng.random(RANDOM_ROWS) < 0.05] = np.nan
+    return rows
+
+
+def threshold_rows(model: onnx.ModelProto, D: Matrix, rng: np.random.Generator) -> Matrix:
+    """Rows in which one feature stands on, or one ulp beside, a threshold of a tree.
+
+    Args:
+        model: the estimator's graph over the design matrix.
+        D: shape (n, m), rows to start from.
+        rng: chooses them.
+
+    Returns:
+        Shape (r, m), float64.
+    """
+    blocks = []
+    for feature, found in thresholds(model).items():
+        if len(found) > THRESHOLDS:
+            found = found[np.linspace(0, len(found) - 1, THRESHOLDS).astype(np.int64)]
+        values = np.concatenate([beside(found) for beside in _besides()])
+        block = D[rng.integers(len(D), size=len(values))].copy()
+        block[:, feature] = values
+        blocks.append(block)
+    return np.vstack(blocks) if blocks else np.empty((0, D.shape[1]))
+
+
+def _besides() -> Iterator[Any]:
+    """Functions of thresholds: themselves and their neighbours among float64 and float32."""
+    yield lambda t: t
+    for towards in (-np.inf, np.inf):
+        yield lambda t, to=towards: np.nextafter(t, to)
+        # The float32 values on either side of a threshold that lies between two of them.
+        yield lambda t, to=towards: np.nextafter(t.astype(np.float32), np.float32(to)).astype(float)
+    yield lambda t: t.astype(np.float32).astype(float)
+
+
+def _differences(fitted: Fitted, model: bytes, rows: Matrix, D: Matrix) -> list[Difference]:
+    outputs = Session(model).run(rows)
+    expected: Prediction = predict_design(fitted, D)
+    family = fitted.candidate.family
+    found = [
+        compare("prediction", outputs["prediction"][:, 0], expected.values, family.tolerance.prediction)
+    ]
+    if expected.probabilities is not None:
+        found.append(
+            compare(
+                "probabilities",
+                outputs["probabilities"],
+                expected.probabilities,
+                family.tolerance.probabilities,
+            )
+        )
+    scores = family.scores(fitted.estimator, D) if "scores" in outputs else None
+    if scores is not None:
+        found.append(
+            compare("scores", outputs["scores"], scores.reshape(len(D), -1), family.tolerance.scores)
+        )
+    return found
+
+
+def compare(
+    output: str, actual: NDArray[Any], expected: NDArray[Any], tolerance: float
+) -> Difference:
+    """Compare an output with what the estimator gives; NaN equals NaN.
+
+    Differences are relative to the larger of a value's own size and the output's spread, so that
+    a value next to zero does not inflate a rounding error.
+    """
+    same = (actual == expected) | ((actual != actual) & (expected != expected))
+    rows = same if same.ndim == 1 else same.all(axis=1)
+    worst = 0.0
+    if not same.all():
+        a, e = actual[~same].astype(np.float64), expected[~same].astype(np.float64)
+        size = np.maximum(np.abs(e), np.nanstd(expected.astype(np.float64)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.abs(a - e) / size
+        worst = float(np.where(np.isnan(relative), np.inf, relative).max())
+    return Difference(output, len(rows), int((~rows).sum()), worst, tolerance)
+
+
+def _merged(differences: list[Difference]) -> tuple[Difference, ...]:
+    merged: dict[str, Difference] = {}
+    for new in differences:
+        old = merged.get(new.output)
+        merged[new.output] = Difference(
+            new.output,
+            new.rows + (old.rows if old else 0),
+            new.differing + (old.differing if old else 0),
+            max(new.worst, old.worst if old else 0.0),
+            new.tolerance,
+        )
+    return tuple(merged.values())

@@ -1,0 +1,86 @@
+"""Writes a bundle: beside its place, synced, then renamed, so that a half one never stands there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fairlead.bundle.manifest import MANIFEST, SEAL, digest, file_digest, seal, to_json
+from fairlead.errors import StorageError
+
+
+def write_bundle(
+    store: Path,
+    manifest: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    complete: Callable[[Path], None] = lambda folder: None,
+) -> Path:
+    """Write a bundle into a store.
+
+    Args:
+        store: folder of bundles; made if it does not exist.
+        manifest: everything but `files`, which is added here.
+        files: relative path -> content.
+        complete: writes further files into the folder, before digests are taken.
+
+    Returns:
+        The bundle's folder, `store/<SHA-256 of the manifest>`.
+
+    Raises:
+        StorageError: it could not be written; nothing was left behind.
+    """
+    with _folder_beside(store) as folder:
+        for name, content in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        complete(folder)
+        digests = {
+            file.relative_to(folder).as_posix(): file_digest(file)
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        }
+        text = to_json({**manifest, "files": digests})
+        (folder / MANIFEST).write_bytes(text)
+        (folder / SEAL).write_bytes(seal(text))
+        target = store / digest(text)
+        _sync(folder)
+        if not target.exists():
+            folder.rename(target)
+            _sync_folder(store)
+    return target
+
+
+@contextmanager
+def _folder_beside(store: Path) -> Iterator[Path]:
+    folder = store / f".{uuid.uuid4().hex}.part"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise StorageError(store, error.strerror or str(error)) from error
+    finally:
+        # After a rename there is nothing left to remove.
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            _sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

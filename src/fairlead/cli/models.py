@@ -1,0 +1,135 @@
+"""Commands on registered versions and their aliases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fairlead.cli.terminal import AsJson, output
+
+if TYPE_CHECKING:
+    from fairlead.project.loading import Project
+    from fairlead.registry.port import ModelRegistry
+
+models = typer.Typer(help="Look at registered versions and move their aliases.", no_args_is_help=True)
+
+Reference = Annotated[str, typer.Argument(help="Alias, candidate or version number.")]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
+]
+
+
+def _open(path: Path) -> tuple[Project, ModelRegistry]:
+    from fairlead.wiring import model_registry
+    from fairlead.workflows.load import load
+
+    project = load(path)
+    return project, model_registry(project.root)
+
+
+@models.command("list")
+def list_versions(project: ProjectOption = Path(), as_json: AsJson = False) -> None:
+    """List the versions, their candidates and aliases."""
+    from rich.table import Table
+
+    loaded, registry = _open(project)
+    versions = registry.versions(loaded.spec.name)
+    if as_json:
+        rows = [
+            {
+                "version": version.version,
+                "candidate": version.candidate,
+                "aliases": list(version.aliases),
+                "digest": version.digest,
+                "run_id": version.run_id,
+                "created_at": version.created_at.isoformat(),
+            }
+            for version in versions
+        ]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    table = Table("version", "candidate", "aliases", "bundle", "registered", title=loaded.spec.name)
+    for version in versions:
+        table.add_row(
+            str(version.version),
+            version.candidate,
+            ", ".join(version.aliases),
+            version.digest[:12],
+            f"{version.created_at:%Y-%m-%d %H:%M}",
+        )
+    output().print(table if versions else f"{loaded.spec.name} has no versions: fairlead train")
+
+
+@models.command()
+def show(reference: Reference, project: ProjectOption = Path(), as_json: AsJson = False) -> None:
+    """Show what a version is, how good it is and where it comes from."""
+    from rich.markdown import Markdown
+
+    from fairlead.workflows.models import describe
+
+    loaded, registry = _open(project)
+    described = describe(registry, loaded.root, loaded.spec.name, reference)
+    if as_json:
+        typer.echo(json.dumps(described.manifest, indent=1))
+        return
+    output().print(Markdown(described.card))
+    aliases = ", ".join(described.version.aliases) or "none"
+    output().print(f"\nversion {described.version.version}, aliases: {aliases}")
+
+
+@models.command()
+def compare(
+    a: Reference, b: Reference, project: ProjectOption = Path(), as_json: AsJson = False
+) -> None:
+    """Compare two versions: metrics, parameters and data, side by side."""
+    from rich.table import Table
+
+    from fairlead.workflows.models import compare
+
+    loaded, registry = _open(project)
+    rows = compare(registry, loaded.root, loaded.spec.name, a, b)
+    if as_json:
+        typer.echo(json.dumps([vars(row) for row in rows], indent=1))
+        return
+    table = Table("", a, b, "", title=f"{loaded.spec.name}: {a} and {b}")
+    for row in rows:
+        table.add_row(row.name, _cell(row.a), _cell(row.b), "" if row.a == row.b else "differs")
+    output().print(table)
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@models.command()
+def alias(name: str, reference: Reference, project: ProjectOption = Path()) -> None:
+    """Point an alias at a version. For the champion use promote, which keeps its history."""
+    from fairlead.workflows.models import move_alias
+
+    loaded, registry = _open(project)
+    version = move_alias(registry, loaded.spec.name, name, reference)
+    output().print(f"{name} is now {version} ({version.candidate})")
+
+
+@models.command()
+def promote(reference: Reference, project: ProjectOption = Path()) -> None:
+    """Make a version the champion."""
+    from fairlead.registry.promotion import promote
+
+    loaded, registry = _open(project)
+    wanted = registry.resolve(loaded.spec.name, reference)
+    version = promote(registry, loaded.spec.name, wanted.version)
+    output().print(f"champion is now {version} ({version.candidate})")
+
+
+@models.command()
+def rollback(project: ProjectOption = Path()) -> None:
+    """Make the champion before the present one champion again."""
+    from fairlead.registry.promotion import rollback
+
+    loaded, registry = _open(project)
+    version = rollback(registry, loaded.spec.name)
+    output().print(f"champion is again {version} ({version.candidate})")

@@ -1,0 +1,111 @@
+"""Commands on a project: its data, its check, its training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fairlead.cli.terminal import (
+    AsJson,
+    ProjectPath,
+    download_bar,
+    errors,
+    output,
+    training_bars,
+)
+
+if TYPE_CHECKING:
+    from fairlead.workflows.train import TrainingResult
+
+data = typer.Typer(help="Get a project's data.", no_args_is_help=True)
+
+
+@data.command()
+def fetch(project: ProjectPath = Path()) -> None:
+    """Download the data, or copy it from a mirror, and check its digest."""
+    from fairlead.settings import read_settings
+    from fairlead.workflows.fetch import fetch
+    from fairlead.workflows.load import load
+
+    settings, loaded = read_settings(), load(project)
+    with download_bar(Path(loaded.spec.data.path).name) as bar:
+        result = fetch(loaded, settings, bar)
+    output().print(str(result), highlight=False)
+
+
+def check(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
+    """Read the data, enforce the contract and report what was found."""
+    from fairlead.workflows.check import check
+    from fairlead.workflows.load import load
+
+    report = check(load(project))
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=1, allow_nan=False))
+    else:
+        output().print(report.render())
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def train(
+    project: ProjectPath = Path(),
+    candidate: Annotated[
+        list[str] | None, typer.Option(help="Train this candidate only; may be repeated.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 takes one per core.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train and compare the candidates, prove and register their bundles."""
+    from fairlead.wiring import train
+    from fairlead.workflows.load import load
+
+    loaded = load(project)
+    with training_bars() as bars:
+        result = train(loaded, only=candidate or (), jobs=jobs, progress=bars)
+    if as_json:
+        typer.echo(result.leaderboard.to_json(), nl=False)
+        return
+    output().print(result.leaderboard.render())
+    _tell_how_to_go_on(result, project)
+
+
+def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
+    console = output()
+    champion = result.champion
+    if champion is None:
+        console.print("Not registered: nothing to serve by name.")
+        return
+    shown = f"{champion.candidate} (version {champion.version})"
+    if result.crowned:
+        console.print(f"Champion: {shown}, the first one, by cross-validation.")
+    else:
+        console.print(f"Champion is still {shown}; the best of this training is the challenger.")
+        console.print(f"Promote it:  fairlead models promote challenger --project {project}")
+    console.print(f"Serve it:    fairlead serve {project}", highlight=False)
+
+
+def leaderboard(
+    project: ProjectPath = Path(),
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Show the leaderboard of the last training."""
+    from fairlead.workflows.leaderboard import last_leaderboard
+    from fairlead.workflows.load import load
+
+    last = last_leaderboard(load(project))
+    if as_json or markdown:
+        typer.echo(last.to_json() if as_json else last.markdown(), nl=False)
+    else:
+        output().print(last.render())
+
+
+def schema() -> None:
+    """Print the JSON Schema of fairlead.yaml, for editors."""
+    from fairlead.workflows.schema import schema
+
+    errors().print("save it, and name it in a `# yaml-language-server: $schema=` line")
+    typer.echo(json.dumps(schema(), indent=2))

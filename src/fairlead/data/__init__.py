@@ -1,0 +1,1 @@
+"""Sources, the contract and its enforcement, checks, splits and fingerprints."""

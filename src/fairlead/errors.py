@@ -1,0 +1,361 @@
+"""Every deliberate error, drawn as a tree with who can mend it.
+
+FairleadError
+├── ProjectError          the author of fairlead.yaml: every problem of the file at once
+├── ExpressionError       the author of an expression
+├── DataError             whoever delivers the data
+│   ├── DataMissingError      the file is not there: `fairlead data fetch`
+│   ├── DigestMismatchError   the file is not the one that was declared
+│   └── ContractError         rows break the contract
+├── ModelError            the author of a candidate
+│   ├── UnknownFamilyError    no such family is installed
+│   ├── EvaluationError       predictions cannot be scored, or not by the metric asked for
+│   ├── CompileError          the fitted estimator cannot become an exact graph
+│   └── ParityError           graph and estimator disagree: a bug, please report it
+├── BundleError           whoever copied or stored the bundle: it is not what was written
+├── StorageError          the operator: disk full, no permission
+├── RegistryError         the operator of the registry
+│   ├── ModelVersionNotFoundError  no such name, version or alias
+│   ├── AliasMovedError            somebody else moved the alias first
+│   ├── NothingToRollBackError     the present champion is the first
+│   └── RegistryUnavailableError   the registry does not answer
+├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
+└── SettingsError         whoever set the environment variables
+
+Errors cross process pools, so each keeps its fields and can be pickled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+class FairleadError(Exception):
+    """Any error that Fairlead raises on purpose; `code` never changes once published."""
+
+    code: ClassVar[str] = "fairlead"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from the fields: `Exception` would call `__init__` with no arguments."""
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _rebuild(kind: type[FairleadError], fields: dict[str, object]) -> FairleadError:
+    error = kind.__new__(kind)
+    error.__dict__.update(fields)
+    return error
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a project file."""
+
+    where: str
+    """Key path, such as `data.columns.age.min`."""
+    found: str
+    expected: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: found {self.found}, expected {self.expected}"
+
+
+@dataclass(eq=False)
+class ProjectError(FairleadError):
+    """The project file is not valid; all problems are listed, in the order of the file."""
+
+    code: ClassVar[str] = "project"
+    path: Path
+    problems: tuple[Problem, ...]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.path}:{problem.line}: {problem}" if problem.line else f"{self.path}: {problem}"
+            for problem in self.problems
+        ]
+        count = len(lines)
+        head = f"{count} problem{'' if count == 1 else 's'} in the project file"
+        return "\n  ".join([head, *lines])
+
+
+@dataclass(eq=False)
+class ExpressionError(FairleadError):
+    """An expression is not in the language, or names something that does not exist."""
+
+    code: ClassVar[str] = "expression"
+    text: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"in `{self.text}`: found {self.found}, expected {self.expected}"
+
+
+class DataError(FairleadError):
+    """Something is wrong with the data."""
+
+    code: ClassVar[str] = "data"
+
+
+@dataclass(eq=False)
+class DataInvalidError(DataError):
+    """The file cannot be read as the project says."""
+
+    code: ClassVar[str] = "data_invalid"
+    path: Path
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: found {self.found}, expected {self.expected}"
+
+
+@dataclass(eq=False)
+class DataMissingError(DataError):
+    """A data file is not where the project says."""
+
+    code: ClassVar[str] = "data_missing"
+    path: Path
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.path} does not exist; {self.hint}"
+
+
+@dataclass(eq=False)
+class FetchError(DataError):
+    """A source could not be downloaded; what has arrived is kept for the next try."""
+
+    code: ClassVar[str] = "fetch"
+    url: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.url} could not be fetched: {self.reason}"
+
+
+@dataclass(eq=False)
+class DigestMismatchError(DataError):
+    """The bytes are not those that the project declares."""
+
+    code: ClassVar[str] = "digest_mismatch"
+    path: Path
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} has SHA-256 {self.actual}, expected {self.expected}; "
+            "the source has changed or the copy is damaged: delete it and fetch again, "
+            "or review the new data and update `data.source.sha256`"
+        )
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule of the contract, and how many rows break it. Never holds a value."""
+
+    column: str
+    rule: str
+    """Such as `a whole number`, `<= 90`, `not missing`, `one of the declared categories`."""
+    count: int
+    rows: tuple[int, ...]
+    """The first few rows, counted from 0 within what was given."""
+
+    def __str__(self) -> str:
+        shown = ", ".join(str(row) for row in self.rows)
+        more = ", …" if self.count > len(self.rows) else ""
+        return f"column {self.column}: must be {self.rule} (row {shown}{more}; {self.count} in all)"
+
+
+@dataclass(eq=False)
+class ContractError(DataError):
+    """Rows break the contract and its policy is to reject them."""
+
+    code: ClassVar[str] = "contract"
+    source: str
+    violations: tuple[Violation, ...]
+
+    def __str__(self) -> str:
+        head = f"{self.source} breaks the contract"
+        return "\n  ".join([head, *(str(violation) for violation in self.violations)])
+
+
+class ModelError(FairleadError):
+    """Something is wrong with a candidate."""
+
+    code: ClassVar[str] = "model"
+
+
+@dataclass(eq=False)
+class UnknownFamilyError(ModelError):
+    """No installed package provides this family."""
+
+    code: ClassVar[str] = "unknown_family"
+    family: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"family {self.family!r} is not installed; known: {', '.join(self.known)}"
+
+
+@dataclass(eq=False)
+class TrainingError(ModelError):
+    """A candidate could not be fitted."""
+
+    code: ClassVar[str] = "training"
+    candidate: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"candidate {self.candidate} cannot be trained: {self.reason}"
+
+
+@dataclass(eq=False)
+class EvaluationError(ModelError):
+    """Predictions cannot be scored, or not by the metric that was asked for."""
+
+    code: ClassVar[str] = "evaluation"
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"cannot evaluate: found {self.found}, expected {self.expected}"
+
+
+@dataclass(eq=False)
+class CompileError(ModelError):
+    """The fitted estimator cannot be expressed as an exact graph."""
+
+    code: ClassVar[str] = "compile"
+    family: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"family {self.family} cannot be compiled: {self.reason}"
+
+
+@dataclass(eq=False)
+class ParityError(ModelError):
+    """The graph does not give what the fitted estimator gives."""
+
+    code: ClassVar[str] = "parity"
+    output: str
+    rows: int
+    of: int
+    worst: float
+    tolerance: float
+
+    def __str__(self) -> str:
+        return (
+            f"output {self.output} of the graph differs from the fitted estimator on {self.rows} "
+            f"of {self.of} rows (largest difference {self.worst:.3g}, allowed {self.tolerance:.3g}); "
+            "no bundle was written"
+        )
+
+
+@dataclass(eq=False)
+class BundleError(FairleadError):
+    """A bundle is not what was written; every fault is listed."""
+
+    code: ClassVar[str] = "bundle"
+    path: Path
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n  ".join([f"{self.path} is not a sound bundle", *self.faults])
+
+
+@dataclass(eq=False)
+class StorageError(FairleadError):
+    """Something could not be written; nothing half-written was left behind."""
+
+    code: ClassVar[str] = "storage"
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} could not be written: {self.reason}; nothing was left behind"
+
+
+class RegistryError(FairleadError):
+    """Something is wrong with the registry or with what was asked of it."""
+
+    code: ClassVar[str] = "registry"
+
+
+@dataclass(eq=False)
+class ModelVersionNotFoundError(RegistryError):
+    """The registry has no such model, version or alias."""
+
+    code: ClassVar[str] = "model_version_not_found"
+    model: str
+    reference: str
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        known = f"; known: {', '.join(self.known)}" if self.known else ""
+        return f"{self.model} has no version or alias {self.reference!r}{known}"
+
+
+@dataclass(eq=False)
+class AliasMovedError(RegistryError):
+    """The alias no longer points where the caller last saw it."""
+
+    code: ClassVar[str] = "alias_moved"
+    model: str
+    alias: str
+    expected: int | None
+    actual: int | None
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.alias} is {self.actual}, expected {self.expected}"
+
+
+@dataclass(eq=False)
+class NothingToRollBackError(RegistryError):
+    """No former champion is left to return to."""
+
+    code: ClassVar[str] = "nothing_to_roll_back"
+    model: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.model} has no champion before version {self.version}: nothing to roll back to"
+
+
+@dataclass(eq=False)
+class RegistryUnavailableError(RegistryError):
+    """The registry does not answer, or answers with an error of its own."""
+
+    code: ClassVar[str] = "registry_unavailable"
+    uri: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the registry at {self.uri} cannot be used: {self.reason}"
+
+
+@dataclass(eq=False)
+class ExtraMissingError(FairleadError):
+    """An optional part of Fairlead is not installed."""
+
+    code: ClassVar[str] = "extra_missing"
+    what: str
+    extra: str
+
+    def __str__(self) -> str:
+        return f"{self.what} needs an extra: pip install 'fairlead[{self.extra}]'"
+
+
+@dataclass(eq=False)
+class SettingsError(FairleadError):
+    """An environment variable is unknown or has an illegal value."""
+
+    code: ClassVar[str] = "settings"
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n  ".join(["the environment is not valid", *self.problems])

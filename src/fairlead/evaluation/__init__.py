@@ -1,0 +1,1 @@
+"""Metrics with their uncertainty, the leaderboard, and the pictures of both."""

@@ -1,0 +1,237 @@
+"""Candidates side by side, ranked by cross-validation and never by the holdout."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from fairlead.errors import EvaluationError, StorageError
+from fairlead.evaluation.metrics import Metric, find_metric
+from fairlead.evaluation.records import Estimate
+from fairlead.project.spec import Task
+
+if TYPE_CHECKING:
+    from fairlead.evaluation.tables import TerminalTable
+
+FORMAT = 1
+Interpretability = Literal["high", "medium", "low"]
+_ORDER = ("high", "medium", "low")
+_SOURCES = ("cv", "holdout", "oob")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One candidate: what it is worth and what it costs.
+
+    Attributes:
+        name: the candidate's name in the project file.
+        family: its family.
+        cv: metric -> estimate from cross-validation on the training rows.
+        holdout: the same on rows that took no part in training or selection.
+        oob: the same from the trees of a forest that never saw the row.
+        latency_p50_us: median time to score one row, measured, microseconds.
+        latency_p99_us: its 99th percentile.
+        size_bytes: size of the bundle.
+        memory_bytes: resident memory that loading and scoring takes.
+        interpretability: how well people can follow it.
+        training_s: time to fit it on all training rows, seconds.
+        error: why it could not be trained or bundled; None if it could.
+    """
+
+    name: str
+    family: str
+    cv: Mapping[str, Estimate] = field(default_factory=dict)
+    holdout: Mapping[str, Estimate] = field(default_factory=dict)
+    oob: Mapping[str, Estimate] = field(default_factory=dict)
+    latency_p50_us: float | None = None
+    latency_p99_us: float | None = None
+    size_bytes: int | None = None
+    memory_bytes: int | None = None
+    interpretability: Interpretability | None = None
+    training_s: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All candidates of one run.
+
+    Attributes:
+        task: classification or regression.
+        metric: name of the metric that ranks.
+        cv: how it was cross-validated, such as `leave-one-out, 150 rows`.
+        entries: the candidates, in any order; `ranked` sorts them.
+        unit: unit of the target, such as `USD`.
+        holdout: what the holdout is, such as `random 20 %, 4,128 rows`; None if there is none.
+
+    Raises:
+        EvaluationError: the metric is not one of the task.
+    """
+
+    task: Task
+    metric: str
+    cv: str
+    entries: tuple[Entry, ...]
+    unit: str | None = None
+    holdout: str | None = None
+
+    def __post_init__(self) -> None:
+        find_metric(self.metric, self.task)
+
+    @property
+    def rule(self) -> Metric:
+        """The metric that ranks."""
+        return find_metric(self.metric, self.task)
+
+    @property
+    def ranked(self) -> tuple[Entry, ...]:
+        """Best cross-validation first, then those without one, then those that failed.
+
+        Of equals, the easier to understand comes first, then the smaller, then by name.
+        """
+        return tuple(sorted(self.entries, key=self._place))
+
+    def _place(self, entry: Entry) -> tuple[object, ...]:
+        estimate = entry.cv.get(self.metric)
+        value = estimate.value if estimate and estimate.is_defined else math.nan
+        known = not math.isnan(value)
+        return (
+            entry.error is not None,
+            not known,
+            (-value if self.rule.better == "greater" else value) if known else 0.0,
+            _ORDER.index(entry.interpretability) if entry.interpretability else len(_ORDER),
+            math.inf if entry.size_bytes is None else entry.size_bytes,
+            entry.name,
+        )
+
+    @property
+    def best(self) -> Entry | None:
+        """First of the ranking; None if no candidate has a cross-validated metric."""
+        first = next(iter(self.ranked), None)
+        return first if first and self._scored(first) else None
+
+    def _scored(self, entry: Entry) -> bool:
+        estimate = entry.cv.get(self.metric)
+        return entry.error is None and estimate is not None and estimate.is_defined
+
+    def is_close(self, entry: Entry) -> bool:
+        """Whether a candidate is within one standard error of the best, and not the best."""
+        best = self.best
+        if best is None or entry == best or not self._scored(entry):
+            return False
+        top = best.cv[self.metric]
+        return abs(entry.cv[self.metric].value - top.value) <= top.standard_error
+
+    def records(self) -> list[dict[str, Any]]:
+        """One flat dict per candidate, best first; `pandas.DataFrame(records)` is a table."""
+        best = self.best
+        return [
+            {
+                "rank": rank,
+                "best": entry == best,
+                "name": entry.name,
+                "family": entry.family,
+                **{
+                    f"{source}_{name}{suffix}": number
+                    for source in _SOURCES
+                    for name, estimate in getattr(entry, source).items()
+                    for suffix, number in (("", estimate.value), ("_se", estimate.standard_error))
+                },
+                **{name: getattr(entry, name) for name in _COSTS},
+            }
+            for rank, entry in enumerate(self.ranked, 1)
+        ]
+
+    def to_json(self) -> str:
+        """The leaderboard as JSON, best first; what is not defined is null."""
+        document = asdict(self)
+        best = self.best
+        document["entries"] = [
+            {
+                "rank": rank,
+                "best": entry == best,
+                **{name: getattr(entry, name) for name in ("name", "family")},
+                **{
+                    source: {name: e.to_dict() for name, e in getattr(entry, source).items()}
+                    for source in _SOURCES
+                },
+                **{name: getattr(entry, name) for name in _COSTS},
+            }
+            for rank, entry in enumerate(self.ranked, 1)
+        ]
+        document = {"format": FORMAT, **document}
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            EvaluationError: it is not a leaderboard of a format known here.
+        """
+        try:
+            document = json.loads(text)
+            if document.pop("format") != FORMAT:
+                raise ValueError("another format")
+            entries = tuple(_entry(fields) for fields in document.pop("entries"))
+            return cls(entries=entries, **document)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise EvaluationError(
+                f"text that is no leaderboard ({type(error).__name__})",
+                f"JSON of `Leaderboard.to_json`, format {FORMAT}",
+            ) from error
+
+    def markdown(self) -> str:
+        """The leaderboard as a Markdown table."""
+        from fairlead.evaluation.tables import markdown
+
+        return markdown(self)
+
+    def render(self) -> TerminalTable:
+        """The leaderboard for `rich.print`; all columns fit in a width of 100."""
+        from fairlead.evaluation.tables import TerminalTable
+
+        return TerminalTable(self)
+
+    def _repr_html_(self) -> str:
+        """The leaderboard in a notebook."""
+        from fairlead.evaluation.tables import html
+
+        return html(self)
+
+    def figure(self, path: Path) -> None:
+        """Write the leaderboard as a PNG picture.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        from fairlead.evaluation.leaderboard_figure import leaderboard_png
+
+        picture = leaderboard_png(self)
+        try:
+            path.write_bytes(picture)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise StorageError(path, error.strerror or str(error)) from error
+
+
+_COSTS = (
+    "latency_p50_us",
+    "latency_p99_us",
+    "size_bytes",
+    "memory_bytes",
+    "interpretability",
+    "training_s",
+    "error",
+)
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    rest = {name: value for name, value in fields.items() if name not in ("rank", "best")}
+    for source in _SOURCES:
+        rest[source] = {name: Estimate.from_dict(e) for name, e in rest[source].items()}
+    return Entry(**rest)

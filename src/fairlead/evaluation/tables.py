@@ -1,0 +1,231 @@
+"""The leaderboard in words: numbers with as many digits as they deserve, three kinds of table."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from fairlead.evaluation.leaderboard import Entry, Leaderboard
+from fairlead.evaluation.metrics import Metric
+from fairlead.evaluation.records import Estimate
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
+
+NONE = "–"  # noqa: RUF001 (a dash as wide as a number)
+BEST = "★"
+CLOSE = "≈"
+
+
+def unit_of(metric: Metric, unit: str | None) -> str:
+    """What stands behind a number of this metric: `%`, the target's unit, or nothing."""
+    return {"share": "%", "score": "", "target": unit or ""}[metric.unit]
+
+
+def shown(metric: Metric, number: float) -> float:
+    """The number as it is shown: shares in percent."""
+    return 100 * number if metric.unit == "share" else number
+
+
+def decimals(metric: Metric, estimates: Sequence[Estimate]) -> int:
+    """Decimals for a column of estimates: two significant digits of the typical error."""
+    errors = [
+        shown(metric, e.standard_error)
+        for e in estimates
+        if math.isfinite(e.standard_error) and e.standard_error > 0
+    ]
+    if errors:
+        return min(6, max(0, 1 - math.floor(math.log10(statistics.median(errors)))))
+    largest = max((abs(shown(metric, e.value)) for e in estimates if e.is_defined), default=0.0)
+    return min(6, max(0, 3 - math.floor(math.log10(largest)))) if largest > 0 else 3
+
+
+def number_text(metric: Metric, estimate: Estimate | None, places: int) -> str:
+    """Such as `97.3 ± 1.3` or `46,510 ± 450`, without the unit."""
+    if estimate is None or not estimate.is_defined:
+        return NONE
+    text = f"{shown(metric, estimate.value):,.{places}f}"
+    if math.isfinite(estimate.standard_error):
+        text += f" ± {shown(metric, estimate.standard_error):,.{places}f}"
+    return text
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Such as `12 kB` or `43 MB`; powers of 1,000."""
+    if size_bytes is None:
+        return NONE
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        # Three digits of 999.6 kB would be 1000 kB.
+        if size_bytes >= 0.9995 * factor:
+            return f"{_brief(size_bytes / factor)} {unit}"
+    return f"{size_bytes} B"
+
+
+def time_text(seconds: float | None) -> str:
+    """Such as `12 ms`, `0.12 s`, `41 s` or `3.2 min`."""
+    if seconds is None:
+        return NONE
+    if seconds < 0.0995:
+        return f"{_brief(1000 * seconds)} ms"
+    return f"{_brief(seconds)} s" if seconds < 120 else f"{_brief(seconds / 60)} min"
+
+
+def _brief(number: float) -> str:
+    """Two significant digits, and whole numbers from 10."""
+    if number >= 9.95:
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if number >= 0.995 else f"{number:.2g}"
+
+
+def _latency(entry: Entry) -> str:
+    if entry.latency_p50_us is None:
+        return NONE
+    p99 = NONE if entry.latency_p99_us is None else _brief(entry.latency_p99_us)
+    return f"{_brief(entry.latency_p50_us)} / {p99}"
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: tuple[str, str]
+    """Two lines: of which kind, and what."""
+    cell: Callable[[Entry], str]
+    hides: int = 0
+    """Which column goes first where there is no room for all; 0 never does."""
+
+
+def _columns(board: Leaderboard) -> list[_Column]:
+    unit = unit_of(board.rule, board.unit)
+    columns = [
+        _Column((f"{board.metric}{f' ({unit})' if unit else ''}", "CV"), _score(board, "cv"))
+    ]
+    if any(board.metric in entry.holdout for entry in board.entries):
+        columns.append(_Column(("", "holdout"), _score(board, "holdout")))
+    return [
+        *columns,
+        _Column(("latency µs", "p50 / p99"), _latency),
+        _Column(("", "bundle"), lambda entry: size_text(entry.size_bytes), hides=4),
+        _Column(("", "memory"), lambda entry: size_text(entry.memory_bytes), hides=1),
+        _Column(("", "interp."), lambda entry: entry.interpretability or NONE, hides=3),
+        _Column(("", "training"), lambda entry: time_text(entry.training_s), hides=2),
+    ]
+
+
+def _score(board: Leaderboard, source: str) -> Callable[[Entry], str]:
+    """Metric ± error from one source, with the same decimals for all candidates and sources."""
+    estimates = [entry.cv[board.metric] for entry in board.entries if board.metric in entry.cv]
+    places = decimals(board.rule, estimates)
+    return lambda entry: number_text(board.rule, getattr(entry, source).get(board.metric), places)
+
+
+def _name(board: Leaderboard, entry: Entry) -> str:
+    mark = BEST if entry == board.best else CLOSE if board.is_close(entry) else " "
+    return f"{mark} {entry.name}"
+
+
+def _cells(board: Leaderboard, entry: Entry, columns: Sequence[_Column]) -> list[str]:
+    if entry.error is not None:
+        cells = ["failed", *("" for _ in columns[1:])]
+    else:
+        cells = [column.cell(entry) for column in columns]
+    return [_name(board, entry), *cells]
+
+
+def _notes(board: Leaderboard) -> list[str]:
+    notes = [f"{board.metric} ± one standard error, {board.rule.better} is better. CV: {board.cv}."]
+    if board.holdout:
+        notes.append(f"Holdout: {board.holdout}.")
+    out_of_bag = _score(board, "oob")
+    if forests := [entry for entry in board.ranked if board.metric in entry.oob]:
+        texts = ", ".join(f"{entry.name} {out_of_bag(entry)}" for entry in forests)
+        notes.append(f"Out-of-bag: {texts}.")
+    if board.best is not None:
+        notes.append(f"{BEST} best in CV, which alone decides the order.")
+    if any(board.is_close(entry) for entry in board.entries):
+        notes[-1] += f" {CLOSE} within one standard error of it."
+    return notes
+
+
+def _failures(board: Leaderboard) -> list[tuple[str, str]]:
+    return [(e.name, " ".join(e.error.split())) for e in board.ranked if e.error is not None]
+
+
+class TerminalTable:
+    """The leaderboard for a rich console: columns that find no room are left out, and named."""
+
+    def __init__(self, board: Leaderboard) -> None:
+        self._board = board
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw as many columns as there is room for."""
+        from rich.measure import Measurement
+        from rich.text import Text
+
+        columns, hidden = _columns(self._board), list[str]()
+        table = _rich_table(self._board, columns)
+        wide = options.update(width=10_000)
+        while Measurement.get(console, wide, table).maximum > options.max_width:
+            expendable = [column for column in columns if column.hides]
+            if not expendable:
+                break
+            first = min(expendable, key=lambda column: column.hides)
+            columns.remove(first)
+            hidden.append(first.title[1])
+            table = _rich_table(self._board, columns)
+        yield table
+        for note in _notes(self._board):
+            yield Text(note, style="dim")
+        if hidden:
+            yield Text(f"No room here for: {', '.join(hidden)}", style="dim")
+        for name, why in _failures(self._board):
+            yield Text(f"{name} failed: {why}", style="red")
+
+
+def _rich_table(board: Leaderboard, columns: Sequence[_Column]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("\n  candidate", overflow="fold", min_width=12)
+    for column in columns:
+        table.add_column(Text("\n".join(column.title)), justify="right", no_wrap=True)
+    for entry in board.ranked:
+        style = "bold green" if entry == board.best else "dim" if entry.error is not None else ""
+        table.add_row(*(Text(cell) for cell in _cells(board, entry, columns)), style=style)
+    return table
+
+
+def markdown(board: Leaderboard) -> str:
+    """The leaderboard as a Markdown table."""
+    columns = _columns(board)
+    titles = ["candidate", *(" ".join(filter(None, column.title)) for column in columns)]
+    lines = [f"| {' | '.join(titles)} |", f"| --- |{' ---: |' * len(columns)}"]
+    for entry in board.ranked:
+        cells = _cells(board, entry, columns)
+        lines.append(f"| {' | '.join(cell.strip() for cell in cells)} |")
+    lines += ["", *_notes(board)]
+    if failures := _failures(board):
+        lines += ["", *(f"- `{name}` failed: {why}" for name, why in failures)]
+    return "\n".join(lines) + "\n"
+
+
+def html(board: Leaderboard) -> str:
+    """The leaderboard as an HTML table for notebooks."""
+    columns = _columns(board)
+    head = ["candidate", *("<br>".join(map(escape, column.title)) for column in columns)]
+    rows = []
+    for entry in board.ranked:
+        tag = "th" if entry == board.best else "td"
+        cells = (escape(cell) for cell in _cells(board, entry, columns))
+        rows.append("".join(f"<{tag}>{cell}</{tag}>" for cell in cells))
+    failures = [f"{name} failed: {why}" for name, why in _failures(board)]
+    notes = "".join(f"<p>{escape(note)}</p>" for note in [*_notes(board), *failures])
+    return (
+        f"<table><thead><tr>{''.join(f'<th>{title}</th>' for title in head)}</tr></thead>"
+        f"<tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>{notes}"
+    )

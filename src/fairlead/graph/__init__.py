@@ -1,0 +1,1 @@
+"""The double-precision graph: its builder, expressions and trees as nodes, and its runtime."""

@@ -1,0 +1,43 @@
+"""Runs a graph exactly: one thread, so that sums keep their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+
+class Session:
+    """A graph, ready to score. Safe to share between threads.
+
+    Args:
+        model: path of an `.onnx` file, or its bytes.
+    """
+
+    def __init__(self, model: Path | bytes) -> None:
+        options = ort.SessionOptions()
+        # Two threads change the order of additions, and with it the last bits.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = ort.InferenceSession(
+            str(model) if isinstance(model, Path) else model,
+            options,
+            providers=["CPUExecutionProvider"],
+        )
+        self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+        self.width: int = self._session.get_inputs()[0].shape[1]
+
+    def run(self, X: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """Score rows.
+
+        Args:
+            X: float64 [n, width].
+
+        Returns:
+            Output name -> array with n rows.
+        """
+        return dict(zip(self.outputs, self._session.run(None, {"X": X}), strict=True))

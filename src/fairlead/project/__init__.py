@@ -1,0 +1,1 @@
+"""What the user writes: the project file, its expressions, and how both are read."""

@@ -1,0 +1,1 @@
+"""Versions and aliases: what Fairlead asks of a registry."""

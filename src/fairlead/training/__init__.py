@@ -1,0 +1,1 @@
+"""Preprocessing, cross-validation and the fit of candidates."""

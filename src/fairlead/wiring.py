@@ -1,0 +1,84 @@
+"""Joins workflows to the adapters that this process uses; the only importer of adapters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairlead.project.loading import Project
+from fairlead.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from fairlead.adapters.mlflow_registry import MlflowRegistry
+    from fairlead.adapters.mlflow_tracking import MlflowTracker
+    from fairlead.workflows.train import Progress, TrainingResult
+
+
+def tracking_uri(root: Path) -> str:
+    """`MLFLOW_TRACKING_URI`, or a database below the project's `.fairlead`."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if named:
+        return named
+    return f"sqlite:///{(root / '.fairlead' / 'mlflow.db').resolve().as_posix()}"
+
+
+def model_registry(root: Path) -> MlflowRegistry:
+    """The registry of a project.
+
+    Raises:
+        ExtraMissingError: MLflow is not installed.
+    """
+    from fairlead.adapters.mlflow_registry import MlflowRegistry
+
+    return MlflowRegistry(tracking_uri(root))
+
+
+def run_tracker(project: Project) -> MlflowTracker:
+    """Where a project's runs are logged.
+
+    Raises:
+        ExtraMissingError: MLflow is not installed.
+    """
+    from fairlead.adapters.mlflow_tracking import MlflowTracker
+
+    return MlflowTracker(tracking_uri(project.root), project.spec.name)
+
+
+def train(
+    project: Project,
+    *,
+    only: Sequence[str] = (),
+    jobs: int = 0,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> TrainingResult:
+    """Train a project's candidates, log the runs and register the versions in MLflow.
+
+    Args:
+        project: a loaded project.
+        only: candidates to train; all of them if empty.
+        jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
+        progress: told how far it is.
+        settings: those of the process if not given.
+
+    Returns:
+        Leaderboard, bundles and versions.
+
+    Raises:
+        DataError: the data is missing, damaged, or breaks the contract.
+        ExtraMissingError: MLflow is not installed.
+        FairleadError: every candidate failed; the first one's error.
+    """
+    from fairlead.workflows import train as workflow
+
+    settings = settings or read_settings()
+    return workflow.train(
+        project,
+        registry=model_registry(project.root),
+        tracker=run_tracker(project),
+        only=only,
+        jobs=jobs or settings.jobs,
+        progress=progress,
+    )

@@ -1,0 +1,1 @@
+"""The verbs, one per file: each drives the stages from a project to a result."""

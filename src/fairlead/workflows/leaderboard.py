@@ -1,0 +1,21 @@
+"""Finds the leaderboard of a project's last training."""
+
+from __future__ import annotations
+
+from fairlead.errors import DataMissingError
+from fairlead.evaluation.leaderboard import Leaderboard
+from fairlead.project.loading import Project
+from fairlead.workflows.store import LEADERBOARD, results_folder
+
+
+def last_leaderboard(project: Project) -> Leaderboard:
+    """Read it.
+
+    Raises:
+        DataMissingError: nothing was trained here yet.
+        EvaluationError: the file is damaged.
+    """
+    path = results_folder(project) / f"{LEADERBOARD}.json"
+    if not path.is_file():
+        raise DataMissingError(path, "run `fairlead train` first")
+    return Leaderboard.from_json(path.read_text(encoding="utf-8"))

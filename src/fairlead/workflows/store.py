@@ -1,0 +1,44 @@
+"""Where a project keeps what it makes: `.fairlead` beside its file."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from fairlead.errors import StorageError
+from fairlead.project.loading import Project
+
+STATE = ".fairlead"
+LEADERBOARD = "leaderboard"
+
+
+def bundle_store(project: Project) -> Path:
+    """Folder of the bundles made here."""
+    return project.root / STATE / "bundles"
+
+
+def results_folder(project: Project) -> Path:
+    """Folder of leaderboard and figures; made if it does not exist."""
+    folder = project.root / STATE / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step: written beside it, synced, renamed.
+
+    Raises:
+        StorageError: it could not be written; the old file is still there.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(path, error.strerror or str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""The command line, as a user types it, on iris: from the data to rollback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+def fairlead(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("FAIRLEAD", "MLFLOW"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "fairlead", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Iris, trained once: two quick candidates, so that there is something to promote."""
+    root = tmp_path_factory.mktemp("iris")
+    shutil.copy(ROOT / "projects/iris/fairlead.yaml", root)
+    fairlead("data", "fetch", cwd=root)
+    trained = fairlead("train", "--candidate", "lda", "--candidate", "decision_tree", cwd=root)
+    assert "Champion: lda (version " in trained.stdout
+    return root
+
+
+def test_check_reports_and_passes(project: Path) -> None:
+    assert "150" in fairlead("check", cwd=project).stdout
+    report = json.loads(fairlead("check", "--json", cwd=project).stdout)
+    assert report["rows_read"] == 150
+
+
+def test_the_leaderboard_can_be_shown_again(project: Path) -> None:
+    assert "lda" in fairlead("leaderboard", cwd=project).stdout
+    assert json.loads(fairlead("leaderboard", "--json", cwd=project).stdout)["metric"] == "accuracy"
+    assert "| lda" in fairlead("leaderboard", "--markdown", cwd=project).stdout
+
+
+def test_promotion_and_rollback_move_the_champion(project: Path) -> None:
+    fairlead("models", "promote", "decision_tree", cwd=project)
+    assert champion(project) == "decision_tree"
+    fairlead("models", "rollback", cwd=project)
+    assert champion(project) == "lda"
+    nothing = fairlead("models", "rollback", cwd=project, code=1)
+    assert "error" in nothing.stderr
+
+
+def champion(project: Path) -> str:
+    versions = json.loads(fairlead("models", "list", "--json", cwd=project).stdout)
+    (name,) = [v["candidate"] for v in versions if "champion" in v["aliases"]]
+    return str(name)
+
+
+def test_models_are_shown_compared_and_aliased(project: Path) -> None:
+    assert "iris: lda" in fairlead("models", "show", "lda", cwd=project).stdout
+    compared = fairlead("models", "compare", "lda", "decision_tree", cwd=project).stdout
+    assert "cv accuracy" in compared
+    fairlead("models", "alias", "staging", "lda", cwd=project)
+    assert "staging" in fairlead("models", "list", cwd=project).stdout
+
+
+def test_an_unknown_model_lists_those_there_are(project: Path) -> None:
+    done = fairlead("models", "show", "forest", cwd=project, code=1)
+    assert "decision_tree" in done.stderr
+
+
+def test_a_bundle_with_one_flipped_byte_is_named(project: Path, tmp_path: Path) -> None:
+    (bundle,) = [
+        path
+        for path in (project / ".fairlead/bundles").iterdir()
+        if json.loads((path / "manifest.json").read_text())["candidate"] == "lda"
+    ]
+    assert "is sound" in fairlead("bundle", "verify", str(bundle), cwd=project).stdout
+    for name in ("model.onnx", "manifest.json", "golden.json", "card.md"):
+        copy = tmp_path / name / bundle.name
+        shutil.copytree(bundle, copy)
+        content = bytearray((copy / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copy / name).write_bytes(content)
+        done = fairlead("bundle", "verify", str(copy), cwd=project, code=1)
+        assert name in done.stderr
+
+
+def test_three_mistakes_are_all_reported_with_their_lines(tmp_path: Path) -> None:
+    text = (ROOT / "projects/iris/fairlead.yaml").read_text()
+    text = text.replace("task: classification", "task: clasification")
+    text = text.replace("max_depth: 3}", "max_depht: 3}", 1)
+    text = text.replace("petal_length * petal_width", "petal_lenght * petal_width")
+    (tmp_path / "fairlead.yaml").write_text(text)
+    done = fairlead("check", cwd=tmp_path, code=1)
+    assert "3 problems" in done.stderr
+    for line, wrong in ((3, "clasification"), (0, "max_depht"), (0, "petal_lenght")):
+        assert wrong in done.stderr
+        number = line or 1 + next(i for i, t in enumerate(text.splitlines()) if wrong in t)
+        assert f"fairlead.yaml:{number}: " in done.stderr
+
+
+BAD_DATA = {
+    "missing file": (None, "fairlead data fetch"),
+    "empty file": ("", "empty"),
+    "wrong header": ("a,b,c\n1,2,3\n", "sepal_length"),
+    "target missing": (
+        "sepal_length,sepal_width,petal_length,petal_width\n5,3,1,0.2\n",
+        "species",
+    ),
+    "wrong type": (
+        "sepal_length,sepal_width,petal_length,petal_width,species\n5,wide,1,0.2,setosa\n",
+        "sepal_width",
+    ),
+    "undeclared class": (
+        "sepal_length,sepal_width,petal_length,petal_width,species\n5,3,1,0.2,rose\n",
+        "species",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_DATA)
+def test_bad_data_is_refused_with_a_clear_error_and_nothing_is_written(
+    what: str, tmp_path: Path
+) -> None:
+    content, expected = BAD_DATA[what]
+    shutil.copy(ROOT / "projects/iris/fairlead.yaml", tmp_path)
+    if content is not None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data/iris.csv").write_text(content)
+    done = fairlead("train", cwd=tmp_path, code=1)
+    assert expected in done.stderr
+    assert not (tmp_path / ".fairlead").exists()
+
+
+def test_data_with_a_wrong_digest_is_refused(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "projects/iris/fairlead.yaml", tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/iris.csv").write_text("not,iris\n1,2\n")
+    done = fairlead("data", "fetch", cwd=tmp_path, code=1)
+    assert "SHA-256" in done.stderr
+    assert (tmp_path / "data/iris.csv").read_text() == "not,iris\n1,2\n"
+
+
+def test_help_starts_quickly_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.argv = ['fairlead', '--help']\n"
+        "from fairlead.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'mlflow', 'pandas', 'sklearn', 'onnx', 'onnxruntime', 'polars', 'fastapi'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)

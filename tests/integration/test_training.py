@@ -1,0 +1,203 @@
+"""The reference projects, trained for real: their figures, their graphs, twice the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fairlead.bundle.reading import verify_bundle
+from fairlead.project.loading import Project
+from fairlead.workflows.load import load
+from fairlead.workflows.train import TrainingResult, train
+
+pytestmark = pytest.mark.slow
+
+EXACT_FAMILIES = {
+    "rules",
+    "decision_tree",
+    "random_forest",
+    "extra_trees",
+    "hist_gradient_boosting",
+    "xgboost",
+    "lightgbm",
+}
+
+
+@pytest.fixture(scope="module")
+def iris(reference_project: Callable[[str], Path]) -> tuple[Project, TrainingResult]:
+    project = load(reference_project("iris"))
+    return project, train(project)
+
+
+@pytest.fixture(scope="module")
+def housing(reference_project: Callable[[str], Path]) -> tuple[Project, TrainingResult]:
+    project = load(reference_project("housing"))
+    return project, train(project)
+
+
+@pytest.fixture(scope="module")
+def obesity(reference_project: Callable[[str], Path]) -> tuple[Project, TrainingResult]:
+    project = load(reference_project("obesity"))
+    return project, train(project)
+
+
+Trained = tuple[Project, TrainingResult]
+
+
+def figures(trained: Trained, metric: str, source: str = "cv") -> dict[str, float]:
+    entries = trained[1].leaderboard.entries
+    return {entry.name: getattr(entry, source)[metric].value for entry in entries}
+
+
+def test_iris_leave_one_out_matches_the_reference(iris: Trained) -> None:
+    accuracy = figures(iris, "accuracy")
+    assert accuracy["rules"] >= 0.96
+    assert accuracy["decision_tree"] >= 0.96
+    assert max(accuracy.values()) >= 0.973
+
+
+def test_housing_boosting_matches_the_reference(housing: Trained) -> None:
+    assert figures(housing, "rmse")["boosting"] <= 46_600
+    assert figures(housing, "rmse", "holdout")["boosting"] <= 45_800
+    assert figures(housing, "r2", "holdout")["boosting"] >= 0.84
+
+
+def test_obesity_matches_the_reference(obesity: Trained) -> None:
+    best = obesity[1].leaderboard.ranked[0].name
+    assert figures(obesity, "accuracy", "holdout")[best] >= 0.9266
+    assert figures(obesity, "macro_f1", "holdout")[best] >= 0.9251
+
+
+@pytest.mark.parametrize("name", ["iris", "housing", "obesity"])
+def test_every_graph_was_proved_equal_to_its_estimator(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    _, result = request.getfixturevalue(name)
+    for candidate in result.bundles:
+        manifest = result.bundle(candidate).manifest
+        worst = {output["output"]: output["worst"] for output in manifest["parity"]["outputs"]}
+        exact = manifest["family"] in EXACT_FAMILIES
+        assert worst["prediction"] <= (0.0 if exact else 1e-12), candidate
+        assert worst.get("scores", 0.0) == 0.0, candidate
+
+
+@pytest.mark.parametrize("name", ["iris", "housing", "obesity"])
+def test_every_bundle_is_sound_and_predicts_for_the_raw_file(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    project, result = request.getfixturevalue(name)
+    frame = pl.read_csv(project.root / project.spec.data.path).head(200)
+    for folder in result.bundles.values():
+        bundle = verify_bundle(folder)
+        together = bundle.predict(frame)
+        alone = np.concatenate([bundle.predict(frame[row]) for row in range(20)])
+        assert (together[:20] == alone).all()
+
+
+def test_out_of_bag_figures_are_there_for_forests(iris: Trained) -> None:
+    oob = {entry.name: entry.oob for entry in iris[1].leaderboard.entries if entry.oob}
+    assert set(oob) == {"random_forest"}
+    assert oob["random_forest"]["accuracy"].value > 0.9
+
+
+def test_costs_are_measured(iris: Trained) -> None:
+    for entry in iris[1].leaderboard.entries:
+        assert entry.latency_p50_us is not None
+        assert 0 < entry.latency_p50_us < 10_000
+        assert entry.size_bytes is not None
+        assert entry.size_bytes > 1_000
+
+
+RETRAIN = """
+import hashlib, json, sys
+from fairlead.workflows.load import load
+from fairlead.workflows.train import train
+result = train(load(sys.argv[1]), jobs=int(sys.argv[2]))
+print(json.dumps({
+    entry.name: [
+        hashlib.sha256((result.bundles[entry.name] / "model.onnx").read_bytes()).hexdigest(),
+        {name: estimate.to_dict() for name, estimate in entry.cv.items()},
+        {name: estimate.to_dict() for name, estimate in entry.holdout.items()},
+    ]
+    for entry in result.leaderboard.entries
+}))
+"""
+
+
+def retrained(root: Path, *, jobs: int, hash_seed: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", RETRAIN, str(root), str(jobs)],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_training_twice_in_fresh_processes_gives_the_same_graphs_and_metrics(
+    reference_project: Callable[[str], Path],
+) -> None:
+    root = reference_project("obesity")
+    spec = (root / "fairlead.yaml").read_text()
+    small = spec.replace("n_estimators: 200", "n_estimators: 40").replace(
+        "max_iter: 200", "max_iter: 30"
+    )
+    (root / "fairlead.yaml").write_text(small)
+    assert retrained(root, jobs=1, hash_seed="1") == retrained(root, jobs=2, hash_seed="2")
+
+
+def test_the_choice_among_candidates_does_not_see_the_holdout(
+    reference_project: Callable[[str], Path],
+) -> None:
+    root = reference_project("obesity")
+    text = (root / "fairlead.yaml").read_text()
+    # Neither a stratified split nor the search for duplicates may look at the new targets.
+    for old, new in (
+        ("max_iter: 200", "max_iter: 10"),
+        ("kind: stratified, holdout", "kind: random, holdout"),
+        ("duplicates: drop", "duplicates: keep"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (root / "fairlead.yaml").write_text(text)
+    project = load(root)
+    before = train(project, only=["logistic", "boosting"])
+    _permute_holdout_targets(project)
+    after = train(project, only=["logistic", "boosting"])
+    assert [entry.cv for entry in after.leaderboard.ranked] == [
+        entry.cv for entry in before.leaderboard.ranked
+    ]
+    assert after.leaderboard.ranked[0].holdout != before.leaderboard.ranked[0].holdout
+    for name, folder in after.bundles.items():
+        graph = (folder / "model.onnx").read_bytes()
+        assert graph == (before.bundles[name] / "model.onnx").read_bytes()
+
+
+def _permute_holdout_targets(project: Project) -> None:
+    """Swap the classes of the holdout's rows among themselves, class sizes as they were."""
+    from fairlead.data.enforcement import read_dataset
+    from fairlead.data.splits import holdout_split
+
+    spec = project.spec
+    path = project.root / spec.data.path
+    dataset = read_dataset(path, spec.task, spec.data)
+    _, holdout = holdout_split(spec.data.split, dataset)
+    frame = pl.read_csv(path, infer_schema=False).with_row_index("row", offset=1)
+    rows = dataset.rows[holdout]
+    frame = frame.with_columns(
+        pl.when(pl.col("row").is_in(rows.tolist()))
+        .then(pl.col(spec.data.target.name).reverse())
+        .otherwise(pl.col(spec.data.target.name))
+    )
+    frame.drop("row").write_csv(path)

@@ -1,0 +1,153 @@
+"""Two small bundles: a classifier of flowers, a regression with every type and policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from fairlead.bundle.golden import golden_matrix, to_document
+from fairlead.bundle.manifest import FORMAT, GOLDEN, GRAPH, to_json
+from fairlead.bundle.reading import Bundle, load_bundle, scores
+from fairlead.bundle.writing import write_bundle
+from fairlead.data.contract import Contract
+from fairlead.graph.builder import Graph, serialize
+from fairlead.graph.runtime import Session
+from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.serving.app import create_app
+from fairlead.serving.records import ServedVersion
+from fairlead.settings import Settings
+
+FLOWERS = Contract(
+    task="classification",
+    columns={
+        "sepal_length": ColumnSpec(type="number", min=0, max=10, unit="cm"),
+        "sepal_width": ColumnSpec(type="number", min=0, max=10, unit="cm"),
+        "petal_length": ColumnSpec(type="number", min=0, max=10, unit="cm"),
+        "petal_width": ColumnSpec(type="number", min=0, max=10, unit="cm"),
+    },
+    target=TargetSpec(name="species"),
+    classes=("setosa", "versicolor", "virginica"),
+)
+HOUSES = Contract(
+    task="regression",
+    columns={
+        "age": ColumnSpec(type="integer", min=0, max=52),
+        "rooms": ColumnSpec(type="integer", nullable=True, description="Rooms in all."),
+        "income": ColumnSpec(type="number", min=0, max=15, outliers="clip", unit="10,000 USD"),
+        "distance": ColumnSpec(type="number", min=-2.5, outliers="flag"),
+        "ocean": ColumnSpec(type="category", values=("<1H OCEAN", "INLAND", "NEAR BAY")),
+        "agent": ColumnSpec(type="category", values=("café", "web"), unknown="flag", nullable=True),
+        "garden": ColumnSpec(type="boolean"),
+        "sold": ColumnSpec(type="datetime", nullable=True),
+    },
+    target=TargetSpec(name="price", unit="USD"),
+)
+
+
+def flowers_matrix() -> NDArray[np.float64]:
+    """Rows like iris, encoded."""
+    rng = np.random.default_rng(42)
+    return np.round(rng.uniform(0.1, 7.9, (60, 4)), 1)
+
+
+def houses_matrix() -> NDArray[np.float64]:
+    """Rows of houses, encoded, some values missing."""
+    rng = np.random.default_rng(42)
+    rows = 60
+    X = np.column_stack(
+        [
+            rng.integers(0, 53, rows),
+            rng.integers(1, 3000, rows),
+            np.round(rng.uniform(0.5, 15, rows), 4),
+            np.round(rng.normal(size=rows), 3),
+            rng.integers(0, 3, rows),
+            rng.integers(-1, 2, rows),
+            rng.integers(0, 2, rows),
+            rng.integers(10**9, 2 * 10**9, rows),
+        ]
+    ).astype(np.float64)
+    X[::5, 1] = np.nan
+    return X
+
+
+def write_flowers(store: Path) -> Path:
+    """Write the bundle of a softmax over the four columns."""
+    graph = Graph(4)
+    weights = np.array([[0.3, 0.1, -0.4], [0.9, -0.2, -0.7], [-1.3, 0.2, 1.1], [-0.8, -0.1, 0.9]])
+    logits = graph.op("MatMul", graph.X, graph.constant(weights))
+    probabilities = graph.op("Softmax", logits, axis=1)
+    code = graph.op("ArgMax", probabilities, axis=1, keepdims=1)
+    model = graph.model(
+        {
+            "prediction": (code, TensorProto.INT64, 1),
+            "probabilities": (probabilities, TensorProto.DOUBLE, 3),
+        }
+    )
+    return _write(store, "flowers", FLOWERS, serialize(model), flowers_matrix())
+
+
+def write_houses(store: Path) -> Path:
+    """Write the bundle of a linear model that takes a missing value as -7."""
+    graph = Graph(8)
+    missing = graph.op("IsNaN", graph.X)
+    filled = graph.op("Where", missing, graph.constant(np.float64(-7.0)), graph.X)
+    weights = np.array([[-0.1], [0.37], [41.7], [1 / 3], [7.1], [0.7], [11.3], [1e-6]])
+    price = graph.op("MatMul", filled, graph.constant(weights))
+    model = graph.model({"prediction": (price, TensorProto.DOUBLE, 1)})
+    return _write(store, "houses", HOUSES, serialize(model), houses_matrix())
+
+
+def _write(
+    store: Path, name: str, contract: Contract, model: bytes, X: NDArray[np.float64]
+) -> Path:
+    rows = golden_matrix(contract, X, 42)
+    expected = scores(Session(model), rows, np.array(contract.classes, object))
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": name,
+        "candidate": "linear",
+        "family": "linear",
+        "parameters": {"alpha": 1.0},
+        "contract": contract.to_json(),
+        "metrics": {},
+        "provenance": {"seed": 42},
+        "parity": {},
+    }
+    golden = to_json(to_document(contract, rows, expected))
+    return write_bundle(store, manifest, {GRAPH: model, GOLDEN: golden})
+
+
+@pytest.fixture(scope="session")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The classifier."""
+    return load_bundle(write_flowers(tmp_path_factory.mktemp("flowers")))
+
+
+@pytest.fixture(scope="session")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The regression."""
+    return load_bundle(write_houses(tmp_path_factory.mktemp("houses")))
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Small bounds, one origin for browsers."""
+    return Settings(max_body_bytes=200_000, cors_origins=("https://app.example",))
+
+
+@pytest.fixture
+def flowers_client(flowers: Bundle, settings: Settings) -> TestClient:
+    """Speaks to a service of version 3 of the classifier."""
+    return TestClient(create_app(flowers, settings, version=ServedVersion(3, "champion")))
+
+
+@pytest.fixture
+def houses_client(houses: Bundle, settings: Settings) -> TestClient:
+    """Speaks to a service of the regression, which has no version."""
+    return TestClient(create_app(houses, settings))

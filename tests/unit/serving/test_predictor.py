@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fairlead.bundle.reading import Bundle
+from fairlead.serving.errors import RequestRefusedError
+from fairlead.serving.predictor import Predictor
+
+ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+VALUES = list(ROW.values())
+
+
+def refused(predictor: Predictor, body: bytes) -> tuple[int, list[dict[str, Any]]]:
+    with pytest.raises(RequestRefusedError) as caught:
+        predictor.predict(body)
+    return caught.value.status, caught.value.to_json()["detail"]
+
+
+def test_a_regression_answers_with_the_bits_of_the_bundle(houses: Bundle) -> None:
+    records = houses.golden()["records"]
+    answers = [
+        json.loads(Predictor(houses).predict(json.dumps(record).encode()).body)
+        for record in records
+    ]
+    online = np.array([answer["prediction"] for answer in answers])
+    one_by_one = np.array([houses.predict([record])[0] for record in records])
+    assert online.tobytes() == one_by_one.tobytes()
+
+
+def test_many_rows_are_answered_with_the_bits_of_the_bundle(flowers: Bundle) -> None:
+    records = flowers.golden()["records"]
+    answer = json.loads(Predictor(flowers).predict(json.dumps({"records": records}).encode()).body)
+    assert answer["predictions"] == flowers.predict(records).tolist()
+    online = np.array([list(row.values()) for row in answer["probabilities"]])
+    assert online.tobytes() == flowers.predict_proba(records).tobytes()
+
+
+def test_all_forms_of_a_row_get_the_same_answer(flowers: Bundle) -> None:
+    predictor = Predictor(flowers)
+    one = json.loads(predictor.predict(json.dumps(ROW).encode()).body)
+    records = json.loads(predictor.predict(json.dumps({"records": [ROW]}).encode()).body)
+    features = json.loads(predictor.predict(json.dumps({"features": [VALUES]}).encode()).body)
+    batch = json.loads(predictor.predict_batch(json.dumps([ROW]).encode()).body)
+    assert records == features
+    assert records["predictions"] == [one["prediction"]]
+    assert records["probabilities"] == [one["probabilities"]]
+    assert batch["results"] == [one]
+
+
+def test_a_batch_answers_each_row_or_says_what_is_wrong_with_it(flowers: Bundle) -> None:
+    body = json.dumps([ROW, {**ROW, "sepal_width": 99}, 7, ROW]).encode()
+    answer = json.loads(Predictor(flowers).predict_batch(body).body)
+    assert answer["summary"] == {"rows": 4, "scored": 2, "failed": 2}
+    assert answer["results"][0] == answer["results"][3]
+    (too_wide,) = answer["results"][1]["errors"]
+    assert (too_wide["loc"], too_wide["ctx"]) == (["body", 1, "sepal_width"], {"le": 10})
+    assert answer["results"][2]["errors"][0]["loc"] == ["body", 2]
+
+
+@pytest.mark.parametrize("form", ["records", "features"])
+def test_no_rows_get_no_predictions(flowers: Bundle, form: str) -> None:
+    answer = json.loads(Predictor(flowers).predict(json.dumps({form: []}).encode()).body)
+    assert answer == {"predictions": [], "probabilities": []}
+
+
+def test_an_empty_batch_is_answered(flowers: Bundle) -> None:
+    assert json.loads(Predictor(flowers).predict_batch(b"[]").body) == {
+        "results": [],
+        "summary": {"rows": 0, "scored": 0, "failed": 0},
+    }
+
+
+def test_all_bad_rows_of_a_request_are_told_at_once(flowers: Bundle) -> None:
+    rows = [VALUES, [5.1, None, 1.4, 0.2], [5.1, 3.5, "1.4", 0.2]]
+    status, detail = refused(Predictor(flowers), json.dumps({"features": rows}).encode())
+    assert status == 422
+    assert [problem["loc"] for problem in detail] == [
+        ["body", "features", 1, "sepal_width"],
+        ["body", "features", 2, "petal_length"],
+    ]
+
+
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_a_number_that_json_does_not_have_is_refused_by_column(
+    flowers: Bundle, literal: bytes
+) -> None:
+    body = json.dumps(ROW).encode().replace(b"1.4", literal)
+    status, (problem,) = refused(Predictor(flowers), body)
+    assert status == 422
+    assert problem == {
+        "type": "finite_number",
+        "loc": ["body", "petal_length"],
+        "msg": "Input should be a finite number",
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"a": secret}',
+        b"\xff\xfe",
+        b"{} {}",
+        b"[" * 100_000,
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        b"9" * 5000,
+        b'"\\ud800"',
+    ],
+)
+def test_what_is_not_json_is_refused_without_repeating_it(flowers: Bundle, body: bytes) -> None:
+    status, (problem,) = refused(Predictor(flowers), body)
+    assert status == 400
+    assert problem["type"] == "json_invalid"
+    assert "secret" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b"null", b'"text"', b"[{}]"])
+def test_a_body_that_is_no_object_is_told_the_forms(flowers: Bundle, body: bytes) -> None:
+    status, (problem,) = refused(Predictor(flowers), body)
+    assert (status, problem["type"], problem["loc"]) == (422, "dict_type", ["body"])
+
+
+@pytest.mark.parametrize(
+    ("document", "loc"),
+    [
+        ({"records": [ROW], "features": [VALUES]}, ["body", "records"]),
+        ({"records": [ROW], "threshold": 0.5}, ["body", "threshold"]),
+        ({"records": ROW}, ["body", "records"]),
+        ({"features": VALUES}, ["body", "features", 0]),
+    ],
+)
+def test_a_mixed_or_misshapen_form_is_refused(
+    flowers: Bundle, document: Any, loc: list[str | int]
+) -> None:
+    status, detail = refused(Predictor(flowers), json.dumps(document).encode())
+    assert status == 422
+    assert detail[0]["loc"] == loc
+
+
+def test_very_many_problems_are_cut_and_counted(flowers: Bundle) -> None:
+    with pytest.raises(RequestRefusedError) as caught:
+        Predictor(flowers).predict(json.dumps({"records": [{}] * 50}).encode())
+    document = caught.value.to_json()
+    assert (len(document["detail"]), document["omitted"]) == (100, 100)

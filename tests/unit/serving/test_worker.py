@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairlead.bundle.reading import Bundle
+from fairlead.serving.worker import main
+
+HEAVY = ("pandas", "polars", "sklearn", "onnx", "mlflow", "pyarrow", "matplotlib", "scipy")
+
+ANSWER = """
+import sys
+from fairlead.bundle.reading import load_bundle
+from fairlead.serving import worker
+from fairlead.settings import Settings
+app = worker.create_app(load_bundle(sys.argv[1]), Settings())
+predictor = app.state.service.predictor
+predictor.warm_up()
+app.openapi()
+print(*sys.modules)
+"""
+
+
+def test_a_worker_needs_no_training_library_and_no_registry_client(flowers: Bundle) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER, flowers.path],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = set(done.stdout.split())
+    assert "onnxruntime" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_a_damaged_bundle_is_not_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairlead.serving.worker.configure_logging", lambda level: None)
+    assert main(["--bundle", str(tmp_path), "--port", "0"]) == 1
+
+
+def test_a_wrong_setting_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIRLEAD_PORT", "many")
+    assert main(["--bundle", str(tmp_path)]) == 2
+    assert "FAIRLEAD_PORT" in capsys.readouterr().err
+
+
+def test_the_log_of_a_refused_bundle_names_its_faults(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fairlead.serving.worker", "--bundle", tmp_path, "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert document["event"] == "bundle_refused"
+    assert "manifest.json is missing" in document["faults"][0]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairlead.errors import TrainingError
+from fairlead.project.spec import CrossValidationSpec
+from fairlead.training.cross_validation import folds
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["kfold", "stratified"]),
+    count=st.integers(2, 5),
+    repeats=st.integers(1, 3),
+    rows=st.integers(20, 60),
+    seed=st.integers(0, 1000),
+)
+def test_each_repeat_scores_every_row_once_and_never_fits_on_it(
+    kind: str, count: int, repeats: int, rows: int, seed: int
+) -> None:
+    y = np.arange(rows) % 2
+    cv = CrossValidationSpec(kind=kind, folds=count, repeats=repeats, seed=seed)
+    layout = folds(cv, y)
+    assert all(not set(fold.train) & set(fold.test) for fold in layout)
+    scored = Counter((fold.repeat, row) for fold in layout for row in fold.test.tolist())
+    assert scored == Counter({(r, row): 1 for r in range(repeats) for row in range(rows)})
+
+
+def test_leave_one_out_has_a_fold_for_every_row() -> None:
+    layout = folds(CrossValidationSpec(kind="leave_one_out"), np.zeros(7))
+    assert [fold.test.tolist() for fold in layout] == [[row] for row in range(7)]
+
+
+def test_a_group_is_never_on_both_sides() -> None:
+    groups = np.repeat(np.arange(6), 5)
+    for fold in folds(CrossValidationSpec(kind="group", folds=3), np.zeros(30), groups):
+        assert not set(groups[fold.train]) & set(groups[fold.test])
+
+
+def test_time_folds_are_fitted_on_earlier_rows_only() -> None:
+    times = np.random.default_rng(0).permutation(40).astype(float)
+    for fold in folds(CrossValidationSpec(kind="time", folds=4), np.zeros(40), times=times):
+        assert times[fold.train].max() < times[fold.test].min()
+
+
+def test_the_same_seed_gives_the_same_folds() -> None:
+    cv = CrossValidationSpec(kind="stratified", folds=3, seed=7)
+    y = np.arange(30) % 3
+    first, second = folds(cv, y), folds(cv, y)
+    assert all((a.test == b.test).all() for a, b in zip(first, second, strict=True))
+
+
+def test_a_class_smaller_than_the_number_of_folds_is_named() -> None:
+    y = np.array([0] * 20 + [1] * 2)
+    with pytest.raises(TrainingError, match="smallest class has 2 rows, 5 folds need as many"):
+        folds(CrossValidationSpec(kind="stratified", folds=5), y)
+
+
+def test_more_folds_than_rows_is_an_error_of_the_project() -> None:
+    with pytest.raises(TrainingError, match="kfold of 3 rows"):
+        folds(CrossValidationSpec(kind="kfold", folds=5), np.zeros(3))

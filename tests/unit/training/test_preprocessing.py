@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from fairlead.data.contract import Contract
+from fairlead.graph.builder import Graph, serialize
+from fairlead.graph.runtime import Session
+from fairlead.models.family import Design
+from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.training.preprocessing import Preprocessing, fit_preprocessing
+
+COLUMNS = {
+    "a": ColumnSpec(type="number", min=-5, max=5, outliers="clip"),
+    "b": ColumnSpec(type="number", nullable=True, missing="median"),
+    "c": ColumnSpec(type="category", values=("x", "y", "z"), nullable=True, unknown="flag"),
+    "d": ColumnSpec(type="number", nullable=True),
+    "e": ColumnSpec(type="category", values=("no", "yes"), nullable=True, missing="mode"),
+    "f": ColumnSpec(type="boolean", nullable=True, missing="constant", fill=1.0),
+}
+CONTRACT = Contract("regression", COLUMNS, TargetSpec(name="t"))
+DERIVED = {"ratio": "a / d", "twice": "ratio * 2", "far": "abs(a) > 3"}
+
+numbers = st.one_of(st.floats(-100, 100), st.sampled_from([0.0, -0.0, 5.0, -5.0, np.nan]))
+rows = st.lists(
+    st.tuples(
+        st.floats(-100, 100),
+        numbers,
+        st.sampled_from([-1.0, 0.0, 1.0, 2.0, np.nan]),
+        numbers,
+        st.sampled_from([0.0, 1.0, np.nan]),
+        st.sampled_from([0.0, 1.0, np.nan]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+designs = st.builds(
+    Design,
+    categories=st.sampled_from(["one_hot", "drop_first", "code"]),
+    fill_missing=st.booleans(),
+    scale=st.booleans(),
+)
+
+
+def compiled(preprocessing: Preprocessing, X: NDArray[np.float64]) -> Any:
+    graph = Graph(len(COLUMNS))
+    value = preprocessing.compile(graph)
+    model = graph.model({"D": (value, TensorProto.DOUBLE, len(preprocessing.columns))})
+    return Session(serialize(model)).run(X)["D"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(train=rows, fresh=rows, design=designs)
+def test_the_graph_gives_the_bits_of_the_transform(
+    train: list[Any], fresh: list[Any], design: Design
+) -> None:
+    preprocessing = fit_preprocessing(CONTRACT, DERIVED, design, np.array(train))
+    X = np.array(fresh)
+    assert (
+        compiled(preprocessing, X).tobytes() == preprocessing.transform(X).astype("<f8").tobytes()
+        or np.array_equal(compiled(preprocessing, X), preprocessing.transform(X), equal_nan=True)
+    )
+
+
+def fitted(X: NDArray[np.float64], design: Design | None = None) -> Preprocessing:
+    return fit_preprocessing(CONTRACT, DERIVED, design or Design(), X)
+
+
+ROW = np.array([[1.0, 2.0, 0.0, 4.0, 1.0, 0.0]])
+
+
+def test_values_beyond_the_bounds_are_moved_before_anything_is_derived() -> None:
+    row = ROW.copy()
+    row[0, 0] = 99.0
+    D = dict(zip(fitted(ROW).columns, fitted(ROW).transform(row)[0], strict=True))
+    assert (D["a"], D["ratio"], D["far"]) == (5.0, 1.25, 1.0)
+
+
+def test_missing_values_are_filled_as_declared() -> None:
+    train = np.vstack([ROW, ROW, ROW])
+    train[:, 1] = [1.0, 2.0, 9.0]
+    missing = np.full((1, 6), np.nan)
+    missing[0, 0] = 0.0
+    preprocessing = fitted(train)
+    D = dict(zip(preprocessing.columns, preprocessing.transform(missing)[0], strict=True))
+    assert (D["b"], D["f"], D["e=yes"]) == (2.0, 1.0, 1.0)
+    assert np.isnan(D["d"])
+    assert (D["c=x"], D["c=y"], D["c=z"]) == (0.0, 0.0, 0.0)
+
+
+def test_a_derived_value_that_is_not_finite_counts_as_missing() -> None:
+    row = ROW.copy()
+    row[0, 3] = 0.0
+    D = dict(zip(fitted(ROW).columns, fitted(ROW).transform(row)[0], strict=True))
+    assert np.isnan(D["ratio"])
+    assert np.isnan(D["twice"])
+
+
+def test_what_a_family_cannot_take_is_filled_with_the_median() -> None:
+    train = np.vstack([ROW, ROW, ROW])
+    train[:, 3] = [2.0, 4.0, np.nan]
+    D = fitted(train, Design(fill_missing=True)).transform(train)
+    assert not np.isnan(D).any()
+    assert D[2, fitted(train).columns.index("d")] == 3.0
+
+
+def test_scaling_gives_mean_zero_and_leaves_a_constant_column_alone() -> None:
+    train = np.vstack([ROW, ROW + [[2, 0, 0, 0, 0, 0]]])
+    D = fitted(train, Design(scale=True)).transform(train)
+    assert D[:, 0].tolist() == [-1.0, 1.0]
+    assert D[:, 1].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("categories", "expected"),
+    [("one_hot", ("c=x", "c=y", "c=z", "e=no", "e=yes")), ("drop_first", ("c=y", "c=z", "e=yes"))],
+)
+def test_categories_become_columns(categories: Any, expected: tuple[str, ...]) -> None:
+    columns = fitted(ROW, Design(categories=categories)).columns
+    assert tuple(name for name in columns if "=" in name) == expected
+
+
+def test_codes_keep_their_categories_for_the_family() -> None:
+    preprocessing = fitted(ROW, Design(categories="code"))
+    assert preprocessing.columns == (*COLUMNS, *DERIVED)
+    assert preprocessing.categories == {"c": ("x", "y", "z"), "e": ("no", "yes")}
