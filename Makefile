@@ -1,7 +1,7 @@
 # Python 3.11 and make are enough: where uv is missing it is installed inside the checkout.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo check test lock clean
+.PHONY: help setup demo check test schema lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV ?= $(shell command -v uv || echo .tools/bin/uv)
@@ -36,6 +36,9 @@ check: .venv/dev.stamp  ## format, lint, types, layers and the fast unit tests
 
 test: .venv/dev.stamp  ## every test
 	$(BIN)/pytest -n auto --dist loadfile
+
+schema: .venv/dev.stamp  ## write the JSON Schema of the project file anew
+	$(BIN)/fairlead schema > docs/reference/fairlead.schema.json
 
 .venv/%.stamp: requirements/%.txt requirements/build.txt pyproject.toml | $(UV)
 	[ -x $(BIN)/python ] || { rm -rf .venv && $(UV) venv --quiet --python $(PYTHON) .venv; }

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Small fits on several threads of a busy machine crawl; read when the libraries load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -4,11 +4,14 @@ FairleadError
 ├── ProjectError          the author of fairlead.yaml: every problem of the file at once
 ├── ExpressionError       the author of an expression
 ├── DataError             whoever delivers the data
+│   ├── DataInvalidError      the file cannot be read as declared
 │   ├── DataMissingError      the file is not there: `fairlead data fetch`
+│   ├── FetchError            the source does not answer, or answers wrongly
 │   ├── DigestMismatchError   the file is not the one that was declared
 │   └── ContractError         rows break the contract
 ├── ModelError            the author of a candidate
 │   ├── UnknownFamilyError    no such family is installed
+│   ├── TrainingError         it cannot be fitted on this data
 │   ├── EvaluationError       predictions cannot be scored, or not by the metric asked for
 │   ├── CompileError          the fitted estimator cannot become an exact graph
 │   └── ParityError           graph and estimator disagree: a bug, please report it
@@ -323,7 +326,9 @@ class NothingToRollBackError(RegistryError):
     version: int
 
     def __str__(self) -> str:
-        return f"{self.model} has no champion before version {self.version}: nothing to roll back to"
+        return (
+            f"{self.model} has no champion before version {self.version}: nothing to roll back to"
+        )
 
 
 @dataclass(eq=False)

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fairlead.errors import SettingsError
 
 PREFIX = "FAIRLEAD_"
 
 
-class Settings(BaseSettings):
+def _listed(value: object) -> object:
+    """`a, b` and the JSON list `["a", "b"]` say the same."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.startswith("[") else value.replace(",", " ").split()
+    except ValueError as error:
+        raise ValueError("expected a list, such as `a, b`") from error
+
+
+class Settings(BaseModel):
     """Settings of one process; each field is the environment variable `FAIRLEAD_<FIELD>`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, extra="forbid"
-    )
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, extra="forbid")
 
     model: str | None = None
     """What `fairlead serve` serves: a candidate's name, an alias or a version number."""
@@ -31,8 +39,8 @@ class Settings(BaseSettings):
     """Address on which the service listens."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port on which the service listens; 0 takes a free one."""
-    cors_origins: tuple[str, ...] = ()
-    """Origins that browsers may call from, as a JSON list; none by default."""
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Origins that browsers may call from, with commas between them; none by default."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
     jobs: int = Field(default=0, ge=0)
@@ -46,25 +54,33 @@ class Settings(BaseSettings):
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment.
+    """Read the environment; a variable that is set to nothing counts as not set.
 
     Raises:
         SettingsError: a variable is misspelt or has an illegal value; all are listed.
     """
     environ = os.environ if environ is None else environ
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    fields = {f"{PREFIX}{name}".upper(): name for name in Settings.model_fields}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     problems = []
-    for name in sorted(environ):
-        # pydantic-settings ignores unknown variables even with `extra="forbid"`.
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
-            problems.append(f"{name} is not a setting; {hint}")
+    for name in sorted(given.keys() - fields.keys()):
+        # Without the prefix, which alone makes any two names look alike.
+        own = name.removeprefix(PREFIX).lower()
+        close = difflib.get_close_matches(own, Settings.model_fields, n=1)
+        hint = (
+            f"did you mean {PREFIX}{close[0].upper()}?"
+            if close
+            else f"known: {', '.join(sorted(fields))}"
+        )
+        problems.append(f"{name} is not a setting; {hint}")
     try:
-        settings = Settings()
+        settings = Settings.model_validate(
+            {fields[name]: value for name, value in given.items() if value and name in fields}
+        )
     except ValidationError as error:
         problems += [
-            f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
+            f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
         ]
         raise SettingsError(tuple(problems)) from None
     if problems:

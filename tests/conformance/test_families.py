@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+
+from fairlead.models.family import FitContext, families
 from fairlead.testing.families import FamilyContract
+
+
+class TestRules(FamilyContract):
+    family = "rules"
+
+    def parameters_for(self, context: FitContext) -> Mapping[str, Any]:
+        first, last = (context.classes[0], context.classes[-1]) if context.classes else (1.5, -2)
+        return {
+            "rules": [
+                {"when": "size < 9 and count <= 4", "predict": first},
+                {"when": "colour == 'red' or is_missing(income)", "predict": last},
+                {"when": "log(income) > 10", "predict": last},
+            ],
+            "otherwise": first,
+        }
 
 
 class TestLinear(FamilyContract):
@@ -27,24 +51,66 @@ class TestDecisionTree(FamilyContract):
 
 class TestRandomForest(FamilyContract):
     family = "random_forest"
-    parameters = {"n_estimators": 12}
+    parameters: ClassVar = {"n_estimators": 12}
 
 
 class TestExtraTrees(FamilyContract):
     family = "extra_trees"
-    parameters = {"n_estimators": 12}
+    parameters: ClassVar = {"n_estimators": 12}
 
 
 class TestHistGradientBoosting(FamilyContract):
     family = "hist_gradient_boosting"
-    parameters = {"max_iter": 12, "min_samples_leaf": 5}
+    parameters: ClassVar = {"max_iter": 12, "min_samples_leaf": 5}
 
 
 class TestXgboost(FamilyContract):
     family = "xgboost"
-    parameters = {"n_estimators": 12}
+    parameters: ClassVar = {"n_estimators": 12}
 
 
 class TestLightgbm(FamilyContract):
     family = "lightgbm"
-    parameters = {"n_estimators": 12, "min_child_samples": 5}
+    parameters: ClassVar = {"n_estimators": 12, "min_child_samples": 5}
+
+
+DIGESTS = """
+import hashlib
+from fairlead.graph.builder import serialize
+from fairlead.models.family import families, family
+from fairlead.testing.cases import case_of, compile_estimator
+small = {"n_estimators": 5, "max_iter": 500}
+for name in sorted(set(families()) - {"rules"}):
+    chosen = family(name)
+    known = chosen.parameters.model_fields
+    parameters = chosen.parameters(**{key: small[key] for key in small if key in known})
+    for case in ("regression", "two_classes", "three_classes"):
+        data = case_of(case, chosen)
+        if data.context.task in chosen.tasks:
+            model = chosen.build(parameters, data.context)
+            model.fit(data.X, data.y)
+            graph = serialize(compile_estimator(chosen, model, data.context))
+            print(name, case, hashlib.sha256(graph).hexdigest())
+"""
+
+
+def digests(hash_seed: str) -> str:
+    """The digest of every family's graph, fitted in a process of its own."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-c", DIGESTS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_every_family_gives_the_same_bytes_in_fresh_processes() -> None:
+    first = digests("0")
+    assert first.count("two_classes") == 9
+    assert digests("12345") == first
+
+
+def test_every_installed_family_passes_the_contract() -> None:
+    tested = {
+        suite.family for suite in FamilyContract.__subclasses__() if suite.__module__ == __name__
+    }
+    assert tested == set(families())

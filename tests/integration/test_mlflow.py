@@ -22,7 +22,7 @@ mlflow = pytest.importorskip("mlflow")
 from fairlead.adapters.mlflow_registry import MlflowRegistry  # noqa: E402
 from fairlead.adapters.mlflow_tracking import MlflowTracker  # noqa: E402
 from fairlead.bundle.reading import load_bundle  # noqa: E402
-from fairlead.errors import RegistryUnavailableError, StorageError  # noqa: E402
+from fairlead.errors import ExtraMissingError, RegistryUnavailableError, StorageError  # noqa: E402
 from fairlead.registry.records import RunRecord  # noqa: E402
 from fairlead.testing.registry import contents, sample_bundle  # noqa: E402
 
@@ -237,6 +237,14 @@ def test_a_server_that_is_down_is_reported_soon_and_without_its_password(
 def test_an_address_of_another_kind_is_refused_at_once() -> None:
     with pytest.raises(RegistryUnavailableError, match="expected sqlite:///PATH"):
         MlflowRegistry("./mlruns")
+
+
+def test_a_missing_extra_is_named_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ExtraMissingError, match=r"fairlead\[mlflow\]"):
+        MlflowRegistry("sqlite:///mlflow.db")
 
 
 def test_a_database_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:

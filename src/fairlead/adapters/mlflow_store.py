@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,14 @@ class MlflowStore:
             beside it, in `mlflow-artifacts`; those of a server where the server keeps them.
 
     Raises:
+        ExtraMissingError: MLflow is not installed.
         RegistryUnavailableError: the address is of another kind.
     """
 
     def __init__(self, uri: str) -> None:
+        # Asked here, though MLflow is imported later: a training must not fail at its end.
+        if find_spec("mlflow") is None:
+            raise ExtraMissingError("the MLflow registry", extra="mlflow")
         self.uri = uri
         if not uri.startswith((SQLITE, "http://", "https://")):
             raise RegistryUnavailableError(
@@ -63,16 +68,12 @@ class MlflowStore:
         """The client, once the store answers and its tables are there.
 
         Raises:
-            ExtraMissingError: MLflow is not installed.
             RegistryUnavailableError: the store does not answer.
             StorageError: the database's folder cannot be made.
         """
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        try:
-            from mlflow import MlflowClient
-        except ModuleNotFoundError as error:
-            raise ExtraMissingError("the MLflow registry", extra="mlflow") from error
+        from mlflow import MlflowClient
 
         with self.translated(), _first_use(self.database):
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)

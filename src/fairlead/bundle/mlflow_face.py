@@ -47,7 +47,9 @@ def write_mlflow_face(folder: Path, contract: Contract, example: Sequence[dict[s
         "dependencies": ["-r requirements.txt"],
     }
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False))
-    (folder / "MLmodel").write_text(yaml.safe_dump(_mlmodel(contract, loader), sort_keys=False))
+    (folder / "MLmodel").write_text(
+        yaml.safe_dump(_mlmodel(contract, loader), sort_keys=False, width=10_000)
+    )
 
 
 def _write_loader(folder: Path) -> str:

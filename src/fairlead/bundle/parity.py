@@ -1,13 +1,12 @@
 """Proves that a graph gives what the fitted estimator gives, where they are likeliest to differ.
 
-Rows: all training rows, random rows, and rows on and one ulp (of float64 and of float32) beside
-the thresholds of every tree. The whole graph is compared on encoded rows; its part after the
+Rows: all training rows, random rows, and rows that reach a test of a tree and stand on, or one ulp
+(of float64 and of float32) beside, its threshold. The whole graph is compared on encoded rows; its part after the
 design matrix is taken out and compared once more there, where every threshold can be met exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,13 +19,15 @@ from fairlead.data.contract import Contract
 from fairlead.data.encoding import UNKNOWN
 from fairlead.errors import ParityError
 from fairlead.graph.builder import serialize
+from fairlead.graph.paths import witnesses
 from fairlead.graph.runtime import Session
-from fairlead.graph.trees import thresholds
 from fairlead.training.fitting import Fitted, Prediction, predict_design
 
 RANDOM_ROWS = 5_000
-THRESHOLDS = 2_000
-"""At most so many thresholds per feature are met, evenly spread; each with nine rows."""
+TESTS = 4_000
+"""At most so many tests of trees are met, evenly spread over all; each with eight rows."""
+ROUTED_ROWS = 10_000
+"""At most so many rows are followed through the trees to find one for each test."""
 
 Matrix = NDArray[np.float64]
 
@@ -81,7 +82,7 @@ def prove(fitted: Fitted, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof
     raw = np.vstack([X, random])
     D = fitted.preprocessing.transform(raw)
     part = estimator_part(model, D.shape[1])
-    edges = threshold_rows(part, D, rng)
+    edges = threshold_rows(part, D)
     met = np.vstack([D, edges])
     differences = [
         *_differences(fitted, serialize(model), raw, D),
@@ -120,36 +121,42 @@ def random_rows(contract: Contract, X: Matrix, rng: np.random.Generator) -> Matr
     return rows
 
 
-def threshold_rows(model: onnx.ModelProto, D: Matrix, rng: np.random.Generator) -> Matrix:
-    """Rows in which one feature stands on, or one ulp beside, a threshold of a tree.
+def threshold_rows(model: onnx.ModelProto, D: Matrix) -> Matrix:
+    """Rows that meet a test of a tree on its threshold, or one ulp beside it.
+
+    Each starts from a row that reaches the test, so that the test decides about it.
 
     Args:
         model: the estimator's graph over the design matrix.
         D: shape (n, m), rows to start from.
-        rng: chooses them.
 
     Returns:
-        Shape (r, m), float64.
+        Shape (r, m), float64; eight for each of at most TESTS tests, evenly spread.
     """
-    blocks = []
-    for feature, found in thresholds(model).items():
-        if len(found) > THRESHOLDS:
-            found = found[np.linspace(0, len(found) - 1, THRESHOLDS).astype(np.int64)]
-        values = np.concatenate([beside(found) for beside in _besides()])
-        block = D[rng.integers(len(D), size=len(values))].copy()
-        block[:, feature] = values
-        blocks.append(block)
-    return np.vstack(blocks) if blocks else np.empty((0, D.shape[1]))
+    found = witnesses(model, D[:ROUTED_ROWS])
+    # A test whether a value is missing has an infinite threshold.
+    tests = np.flatnonzero(np.abs(found.threshold) < np.finfo(np.float32).max / 2)
+    if not len(tests):
+        return np.empty((0, D.shape[1]))
+    chosen = tests[np.unique(np.linspace(0, len(tests) - 1, TESTS).astype(np.int64))]
+    values = beside(found.threshold[chosen])
+    rows = np.tile(D[found.row[chosen]], (len(values), 1))
+    rows[np.arange(len(rows)), np.tile(found.feature[chosen], len(values))] = values.ravel()
+    return rows
 
 
-def _besides() -> Iterator[Any]:
-    """Functions of thresholds: themselves and their neighbours among float64 and float32."""
-    yield lambda t: t
-    for towards in (-np.inf, np.inf):
-        yield lambda t, to=towards: np.nextafter(t, to)
-        # The float32 values on either side of a threshold that lies between two of them.
-        yield lambda t, to=towards: np.nextafter(t.astype(np.float32), np.float32(to)).astype(float)
-    yield lambda t: t.astype(np.float32).astype(float)
+def beside(thresholds: Matrix) -> Matrix:
+    """Thresholds and their neighbours among float64 and float32, shape (8, t)."""
+    low, high = -np.inf, np.inf
+    single = thresholds.astype(np.float32)
+    singles = [single, *(np.nextafter(single, np.float32(to)) for to in (low, high))]
+    # The float32 neighbours' neighbours: a threshold may lie between two float32 values.
+    singles += [
+        np.nextafter(singles[1], np.float32(low)),
+        np.nextafter(singles[2], np.float32(high)),
+    ]
+    doubles = [thresholds, *(np.nextafter(thresholds, to) for to in (low, high))]
+    return np.stack([*doubles, *(values.astype(np.float64) for values in singles)])
 
 
 def _differences(fitted: Fitted, model: bytes, rows: Matrix, D: Matrix) -> list[Difference]:
@@ -157,7 +164,9 @@ def _differences(fitted: Fitted, model: bytes, rows: Matrix, D: Matrix) -> list[
     expected: Prediction = predict_design(fitted, D)
     family = fitted.candidate.family
     found = [
-        compare("prediction", outputs["prediction"][:, 0], expected.values, family.tolerance.prediction)
+        compare(
+            "prediction", outputs["prediction"][:, 0], expected.values, family.tolerance.prediction
+        )
     ]
     if expected.probabilities is not None:
         found.append(
@@ -171,7 +180,9 @@ def _differences(fitted: Fitted, model: bytes, rows: Matrix, D: Matrix) -> list[
     scores = family.scores(fitted.estimator, D) if "scores" in outputs else None
     if scores is not None:
         found.append(
-            compare("scores", outputs["scores"], scores.reshape(len(D), -1), family.tolerance.scores)
+            compare(
+                "scores", outputs["scores"], scores.reshape(len(D), -1), family.tolerance.scores
+            )
         )
     return found
 

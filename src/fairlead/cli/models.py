@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from fairlead.project.loading import Project
     from fairlead.registry.port import ModelRegistry
 
-models = typer.Typer(help="Look at registered versions and move their aliases.", no_args_is_help=True)
+models = typer.Typer(
+    help="Look at registered versions and move their aliases.", no_args_is_help=True
+)
 
 Reference = Annotated[str, typer.Argument(help="Alias, candidate or version number.")]
 ProjectOption = Annotated[

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from fairlead.errors import StorageError
 
 # Okabe & Ito (2008): told apart by the colour-blind, and in grey.
 BLUE = "#0072B2"
@@ -42,3 +45,17 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def write(picture: bytes, path: Path) -> None:
+    """Write a picture to a file.
+
+    Raises:
+        StorageError: it cannot be written; nothing is left behind.
+    """
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        if path.is_file():
+            path.unlink()
+        raise StorageError(path, error.strerror or str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from fairlead.errors import EvaluationError
-from fairlead.evaluation.drawing import BLUE, GREY, ORANGE, PALE, new_figure, png, tidy
+from fairlead.evaluation.drawing import BLUE, GREY, ORANGE, PALE, new_figure, png, tidy, write
 from fairlead.evaluation.records import Predictions
 
 BINS = 10
@@ -22,16 +23,33 @@ CROWD = 2_000
 _INK = ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
 
 
-def candidate_figures(
-    predictions: Predictions, *, title: str = "", unit: str | None = None
-) -> dict[str, bytes]:
-    """Every picture that fits the task: file name -> PNG.
+def draw_figures(
+    predictions: Predictions, folder: Path, *, title: str = "", unit: str | None = None
+) -> tuple[Path, ...]:
+    """Write every picture that fits the task into a folder that exists.
 
     Args:
         predictions: rows the model never saw.
+        folder: where to write.
         title: candidate and source of the predictions, such as `lda, leave-one-out`.
         unit: unit of the target of a regression.
+
+    Returns:
+        The files.
+
+    Raises:
+        StorageError: a file cannot be written.
     """
+    figures = candidate_figures(predictions, title=title, unit=unit)
+    for name, picture in figures.items():
+        write(picture, folder / name)
+    return tuple(folder / name for name in figures)
+
+
+def candidate_figures(
+    predictions: Predictions, *, title: str = "", unit: str | None = None
+) -> dict[str, bytes]:
+    """Every picture that fits the task: file name -> PNG."""
     if predictions.task == "regression":
         return {
             "predicted_vs_actual.png": predicted_vs_actual(predictions, title=title, unit=unit),
@@ -184,6 +202,7 @@ def residuals(predictions: Predictions, *, title: str = "", unit: str | None = N
             )
         axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     _label(axes, "predicted", "true − predicted", title, unit)  # noqa: RUF001 (a minus sign)
+    axes.set_title(title, fontsize=10, loc="left", pad=22)  # above the legend
     return png(figure)
 
 

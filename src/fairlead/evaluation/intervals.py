@@ -75,7 +75,7 @@ def estimate(value: float, replicates: Floats) -> Estimate:
         Standard deviation and 2.5 % and 97.5 % quantiles of the replicates; NaN if most of the
         resamples leave the metric undefined.
     """
-    defined = replicates[~np.isnan(replicates)]
+    defined = replicates[np.isfinite(replicates)]
     if not math.isfinite(value):
         return Estimate(math.nan)
     if len(defined) < max(2, len(replicates) / 2):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from fairlead.errors import EvaluationError, StorageError
+from fairlead.errors import EvaluationError
 from fairlead.evaluation.metrics import Metric, find_metric
 from fairlead.evaluation.records import Estimate
 from fairlead.project.spec import Task
@@ -148,9 +148,8 @@ class Leaderboard:
 
     def to_json(self) -> str:
         """The leaderboard as JSON, best first; what is not defined is null."""
-        document = asdict(self)
         best = self.best
-        document["entries"] = [
+        entries = [
             {
                 "rank": rank,
                 "best": entry == best,
@@ -163,7 +162,11 @@ class Leaderboard:
             }
             for rank, entry in enumerate(self.ranked, 1)
         ]
-        document = {"format": FORMAT, **document}
+        document = {
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in ("task", "metric", "cv", "unit", "holdout")},
+            "entries": entries,
+        }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
@@ -209,14 +212,10 @@ class Leaderboard:
         Raises:
             StorageError: the file cannot be written.
         """
+        from fairlead.evaluation.drawing import write
         from fairlead.evaluation.leaderboard_figure import leaderboard_png
 
-        picture = leaderboard_png(self)
-        try:
-            path.write_bytes(picture)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise StorageError(path, error.strerror or str(error)) from error
+        write(leaderboard_png(self), path)
 
 
 _COSTS = (

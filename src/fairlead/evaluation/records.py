@@ -128,9 +128,9 @@ class Estimate:
         return cls(**{name: math.nan if v is None else v for name, v in fields.items()})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EvaluationReport(Mapping[str, Estimate]):
-    """Metrics by name; those of one class as `recall[setosa]`.
+    """Metrics by name; those of one class as `recall[setosa]`. Equal to any mapping of the same.
 
     Attributes:
         estimates: name -> estimate, in the order they were asked for.

@@ -55,11 +55,13 @@ def evaluate(
     values = dict.fromkeys(wanted, np.full(max(1, len(first.classes)), np.nan))
     replicates: dict[str, Floats] = {}
     scored = [metric for metric in wanted.values() if _can_score(metric, repeats)]
-    if scored:
-        units = sampling_units(first.rows, groups, seed)
-        values |= _values(repeats, scored)
-        replicates = _replicates(repeats, scored, units, resamples, seed)
-    picked = {name: _pick(name, first, values, replicates) for name in names}
+    # A diverged model overflows: what is infinite then is reported as not defined.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if scored:
+            units = sampling_units(first.rows, groups, seed)
+            values |= _values(repeats, scored)
+            replicates = _replicates(repeats, scored, units, resamples, seed)
+        picked = {name: _pick(name, first, values, replicates) for name in names}
     return EvaluationReport(picked, first.rows, len(repeats))
 
 
@@ -77,13 +79,20 @@ def _can_score(metric: Metric, repeats: Sequence[Predictions]) -> bool:
 
 
 def _values(repeats: Sequence[Predictions], metrics: Sequence[Metric]) -> dict[str, Floats]:
-    """Metric -> value, or a value per class."""
+    """Metric -> shape (1,), or (k,) if per class; the mean over the repeats."""
     values: dict[str, Floats] = {}
     for metric in metrics:
-        # fsum is exact: no order of the rows can change the value.
-        sums = [[math.fsum(c) for c in metric.columns(each).T.tolist()] for each in repeats]
+        sums = [[_exact_sum(c) for c in metric.columns(each).T.tolist()] for each in repeats]
         values[metric.name] = np.atleast_1d(metric.formula(np.array(sums)).mean(axis=0))
     return values
+
+
+def _exact_sum(numbers: Sequence[float]) -> float:
+    """The sum, rounded once, so that no order of the rows can change it; NaN on overflow."""
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):
+        return math.nan
 
 
 def _replicates(
@@ -93,7 +102,7 @@ def _replicates(
     resamples: int,
     seed: int,
 ) -> dict[str, Floats]:
-    """Metric -> shape (resamples,) or (resamples, k), the mean over the repeats."""
+    """Metric -> shape (resamples, 1), or (resamples, k) if per class; the mean over the repeats."""
     sources = list(dict.fromkeys(metric.columns for metric in metrics))
     tables = [[sum_by_unit(source(each), units) for source in sources] for each in repeats]
     count = len(tables[0][0])
@@ -107,7 +116,7 @@ def _replicates(
     for metric in metrics:
         place = sources.index(metric.columns)
         own = sums[..., offsets[place] : offsets[place + 1]]
-        replicates[metric.name] = metric.formula(own).mean(axis=1)
+        replicates[metric.name] = metric.formula(own).mean(axis=1).reshape(resamples, -1)
     return replicates
 
 
@@ -116,5 +125,5 @@ def _pick(
 ) -> Estimate:
     base, label = split_name(name)
     code = 0 if label is None else predictions.classes.index(label)
-    spread = replicates.get(base, np.empty(0))
-    return estimate(float(values[base][code]), spread if label is None else spread[..., code])
+    spread = replicates.get(base, np.empty((0, code + 1)))
+    return estimate(float(values[base][code]), spread[:, code])

@@ -107,7 +107,7 @@ def _columns(board: Leaderboard) -> list[_Column]:
         columns.append(_Column(("", "holdout"), _score(board, "holdout")))
     return [
         *columns,
-        _Column(("latency µs", "p50 / p99"), _latency),
+        _Column(("1 row, µs", "p50 / p99"), _latency),
         _Column(("", "bundle"), lambda entry: size_text(entry.size_bytes), hides=4),
         _Column(("", "memory"), lambda entry: size_text(entry.memory_bytes), hides=1),
         _Column(("", "interp."), lambda entry: entry.interpretability or NONE, hides=3),

@@ -12,6 +12,8 @@ from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import GraphOps
 from fairlead.project.arithmetic import exp
 
+TINY = 2.0**-30
+
 
 def softmax(graph: Graph, scores: str) -> str:
     """Probabilities of k classes: scores [n, k] to [n, k], float64.
@@ -19,7 +21,12 @@ def softmax(graph: Graph, scores: str) -> str:
     onnxruntime's own Softmax, Exp and ReduceSum round differently with the number of rows.
     """
     top = graph.op("ReduceMax", scores, graph.constant(np.array([1])), keepdims=1)
-    powers = exp(GraphOps(graph), graph.op("Sub", scores, top))
+    below = graph.op("Sub", scores, top)
+    # The square of a tiny exponent is lost, so that 1 + x is correctly rounded: equal
+    # probabilities are equal where the exact ones are.
+    near = graph.op("Greater", below, graph.constant(-TINY))
+    linear = graph.op("Add", graph.constant(1.0), below)
+    powers = graph.op("Where", near, linear, exp(GraphOps(graph), below))
     return graph.op("Div", powers, row_sum(graph, powers))
 
 

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fairlead.graph.builder import Graph
+from fairlead.graph.builder import INPUT, Graph
 
 LEQ, LT = 0, 1
 NO_CHILD = -1
@@ -155,27 +155,40 @@ def _attributes(tree: Tree, nodes: int, leaves: int) -> dict[str, NDArray[Any]]:
     }
 
 
-def thresholds(model: onnx.ModelProto) -> dict[int, NDArray[np.float64]]:
-    """The distinct finite thresholds of every tree in a graph, by feature, in rising order.
+def input_ensembles(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The tree ensembles that read a graph's input.
 
-    Features are counted in the matrix that the trees read. An infinite threshold parts missing
-    values from all others.
+    Others are look-up tables: the logarithm of an expression has one.
+    """
+    direct = {INPUT}
+    found = []
+    for node in model.graph.node:
+        if node.op_type in ("Identity", "Cast") and node.input[0] in direct:
+            direct.add(node.output[0])
+        if node.op_type == "TreeEnsemble" and node.input[0] in direct:
+            found.append(node)
+    return found
+
+
+def thresholds(model: onnx.ModelProto) -> dict[int, NDArray[np.float64]]:
+    """The distinct thresholds of the trees that read a graph's input, in rising order.
+
+    Returns:
+        Column of the input -> thresholds, shape (t,). An infinite one is left out: it parts
+        missing values from all others.
     """
     found: dict[int, list[NDArray[np.float64]]] = defaultdict(list)
-    for node in model.graph.node:
-        if node.op_type != "TreeEnsemble":
-            continue
+    for node in input_ensembles(model):
         fields = {attribute.name: attribute for attribute in node.attribute}
         splits = numpy_helper.to_array(fields["nodes_splits"].t).astype(np.float64)
         features = np.array(fields["nodes_featureids"].ints)
-        # A tree of one leaf has a test that decides nothing.
-        idle = np.array(fields["nodes_trueleafs"].ints, np.bool_) & (
-            np.array(fields["nodes_truenodeids"].ints)
-            == np.array(fields["nodes_falsenodeids"].ints)
+        true, false, true_leaf, false_leaf = (
+            np.array(fields[f"nodes_{name}"].ints)
+            for name in ("truenodeids", "falsenodeids", "trueleafs", "falseleafs")
         )
-        idle &= np.array(fields["nodes_falseleafs"].ints, np.bool_)
-        kept = ~idle & np.isfinite(splits)
-        features, splits = features[kept], splits[kept]
-        for feature in np.unique(features):
-            found[int(feature)].append(splits[features == feature])
+        # A tree of one leaf has a test that decides nothing.
+        decides = (true != false) | (true_leaf != false_leaf)
+        kept = decides & np.isfinite(splits)
+        for feature in np.unique(features[kept]):
+            found[int(feature)].append(splits[kept & (features == feature)])
     return {feature: np.unique(np.concatenate(parts)) for feature, parts in found.items()}

@@ -46,6 +46,7 @@ class FitContext:
         categories: name -> values, for the columns that are category codes (`Design.categories`
             is `code`).
         seed: seeds everything random.
+        booleans: names of the columns that hold true (1) or false (0).
     """
 
     task: Task
@@ -53,6 +54,7 @@ class FitContext:
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     seed: int
+    booleans: tuple[str, ...] = ()
 
 
 class Parameters(SpecPart):

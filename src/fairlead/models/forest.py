@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -28,7 +28,7 @@ from fairlead.models.family import (
     Tolerance,
 )
 from fairlead.models.tree import Share, compile_trees, other_tasks
-from fairlead.project.spec import Task
+from fairlead.project.spec import SpecFault, Task
 
 
 class ForestParameters(Parameters):
@@ -63,11 +63,12 @@ class RandomForestParameters(ForestParameters):
     max_samples: Share | None = None
     """Share of the rows drawn for a tree; without it, as many as there are."""
 
-    @model_validator(mode="after")
-    def _drawn(self) -> Self:
+    def faults(self) -> Iterator[SpecFault]:
+        """What contradicts what."""
         if self.max_samples is not None and not self.bootstrap:
-            raise ValueError("`max_samples` only with `bootstrap: true`")
-        return self
+            yield SpecFault(
+                "max_samples", f"`{self.max_samples}`", "it with `bootstrap: true` only"
+            )
 
 
 class _QuietOutOfBag:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from fairlead.errors import CompileError, ExtraMissingError
 from fairlead.graph.builder import Graph
-from fairlead.graph.links import best, both_classes, sigmoid, softmax
+from fairlead.graph.links import best, both_classes, exceeds, sigmoid, softmax
 from fairlead.graph.trees import Tree, constant_tree, tree_ensemble
 from fairlead.models.classes import class_outputs
 from fairlead.models.family import (
@@ -27,6 +27,8 @@ from fairlead.models.tree import other_tasks
 # Bits of a node's `decision_type` in LightGBM's model text.
 CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT = 1, 2, 2
 MISSING_NONE, MISSING_NAN = 0, 2
+# The largest double whose 1 / (1 + exp(-x)) is rounded to 1/2.
+EVEN = 1.5 * 2.0**-53
 
 
 class LightgbmParameters(Parameters):
@@ -111,12 +113,13 @@ class Lightgbm(Family):
         scores = tree_ensemble(graph, features, trees, targets=targets)
         if context.task == "regression":
             return Outputs(scores)
+        # LightGBM decides on its rounded probabilities: of equal ones, the first.
         if targets == 1:
             probabilities = both_classes(graph, sigmoid(graph, scores))
+            position = exceeds(graph, scores, EVEN)
         else:
             probabilities = softmax(graph, scores)
-        # LightGBM decides on the rounded probabilities: of equal ones, the first.
-        position = best(graph, probabilities)
+            position = best(graph, probabilities)
         seen, classes = estimator.classes_, len(context.classes)
         return class_outputs(graph, position, probabilities, seen, classes, scores=scores)
 

@@ -1,15 +1,15 @@
 """Every function of the expression language, defined once on exact operations.
 
 The results are the same bits with numpy and in the graph, for any number of rows. Largest errors
-found, in units in the last place: exp 0.6, log 1, log1p 2, sin and cos 2, asin 1.
+found, in units in the last place: exp 0.6, log 1, others 2.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
-from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fairlead.project.primitives import Ops, Value
 
+LARGEST = sys.float_info.max
 EARTH_RADIUS_KM = 6371.0088  # mean radius R1 of the IUGG, as on WGS 84
 TRIGONOMETRIC_LIMIT = 2.0**20 * (math.pi / 2)
 
@@ -58,6 +59,7 @@ ASIN_BELOW = (
 
 # pi in parts of 31, 31, 31 and 53 bits: k * part is exact for the first three, |k| <= 2**21.
 PI_PARTS = (3.1415926534682512, 1.215420100718692e-10, 5.8254641096454e-20, 2.5413117520279757e-29)
+SIGNS = np.array([1.0, -1.0])
 # (sin(r) / r - 1) / r**2 in powers of r**2, at Chebyshev nodes, |r| <= pi/2; error 4e-17.
 SIN = (
     -0.16666666666666666,
@@ -85,8 +87,8 @@ HAVERSINE = (
 
 
 def exp(ops: Ops, x: Value) -> Value:
-    """e to the power x, for values of any shape: inf above 709.78, 0 below -745.13."""
-    x = ops.clip(x, -EXP_BEYOND, EXP_BEYOND)
+    """The exponential, for values of any shape: inf above 709.78, 0 below -745.13."""
+    x = _clip(ops, x, EXP_BEYOND)
     steps = ops.floor(ops.mul(x, STEPS_PER_UNIT))
     r = ops.sub(ops.sub(x, ops.mul(steps, STEP_HIGH)), ops.mul(steps, STEP_LOW))
     growth = ops.add(r, ops.mul(ops.mul(r, r), polynomial(ops, r, EXP)))
@@ -128,7 +130,7 @@ def log(ops: Ops, x: Value) -> Value:
     octave = ops.index(ops.count_below(thresholds, x))
     exponent, half_scale, other_half = (ops.lookup(table, octave) for table in tables)
     # x = 2**exponent * (1 + f), and 1 + f lies between the roots of 1/2 and of 2.
-    finite = ops.clip(x, -LARGEST, LARGEST)
+    finite = _clip(ops, x, LARGEST)
     f = ops.sub(ops.mul(ops.mul(finite, half_scale), other_half), 1.0)
     s = ops.div(f, ops.add(f, 2.0))
     z = ops.mul(s, s)
@@ -143,8 +145,8 @@ def _octaves() -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
     """Upper bounds of the ranges that `log` tells apart, and what it looks up for each.
 
     The ranges: below 0, 0, one per exponent, infinity and NaN. The tables: the exponent, and two
-    factors that together scale the range to (sqrt(1/2), sqrt(2)]. Where x is 0 or infinite, the
-    exponent alone is, so that the sum comes out right; below 0 the factor is NaN.
+    factors that together scale the range to (sqrt(1/2), sqrt(2)], or make it NaN below 0. Of 0 and
+    infinity the exponent alone is infinite: the rest of the sum stays finite.
     """
     exponents = np.arange(-1074, 1025)
     root = math.isqrt(2 * 4**52)  # of 2, in units of 2**-52
@@ -155,8 +157,11 @@ def _octaves() -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
     ]
     thresholds = np.array([-5e-324, 0.0, *bounds, LARGEST])
     exponent = np.array([0.0, -math.inf, *exponents, math.inf])
-    halves = (-exponents // 2, -exponents - (-exponents // 2))
-    scales = [np.array([first, 1.0, *np.ldexp(1.0, h), 1.0]) for first, h in zip((math.nan, 1.0), halves, strict=True)]
+    first = -exponents // 2
+    scales = [
+        np.array([below, 1.0, *np.ldexp(1.0, shifts), 2.0**-512])
+        for below, shifts in ((math.nan, first), (1.0, -exponents - first))
+    ]
     return thresholds, (exponent, *scales)
 
 
@@ -175,6 +180,105 @@ def sin(ops: Ops, x: Value) -> Value:
 def cos(ops: Ops, x: Value) -> Value:
     """Cosine of an angle in radians; NaN beyond TRIGONOMETRIC_LIMIT."""
     return _wave(ops, x, ops.round(ops.add(ops.mul(x, 1 / math.pi), 0.5)), 0.5)
+
+
+def _wave(ops: Ops, x: Value, half_turns: Value, shift: float) -> Value:
+    """Sine of x + shift * pi, which is nearest to `half_turns` * pi."""
+    x = ops.where(ops.less_or_equal(ops.absolute(x), TRIGONOMETRIC_LIMIT), x, math.nan)
+    turns = ops.sub(half_turns, shift) if shift else half_turns
+    r = x
+    for part in PI_PARTS:
+        r = ops.sub(r, ops.mul(turns, part))
+    z = ops.mul(r, r)
+    wave = ops.add(r, ops.mul(ops.mul(r, z), polynomial(ops, z, SIN)))
+    parity = ops.remainder(ops.index(half_turns), 2)
+    return ops.mul(wave, ops.lookup(SIGNS, parity))
+
+
+def asin(ops: Ops, x: Value) -> Value:
+    """Angle in 0..pi/2 whose sine is x, for x in 0..1."""
+    small = ops.less(x, 0.5)
+    z = ops.where(small, ops.mul(x, x), ops.mul(ops.sub(1.0, x), 0.5))
+    s = ops.where(small, x, ops.sqrt(z))
+    series = ops.div(ops.mul(z, polynomial(ops, z, ASIN_ABOVE)), polynomial(ops, z, ASIN_BELOW))
+    angle = ops.add(s, ops.mul(s, series))
+    return ops.where(small, angle, ops.sub(math.pi / 2, ops.mul(angle, 2.0)))
+
+
+def haversine_km(ops: Ops, lat1: Value, lon1: Value, lat2: Value, lon2: Value) -> Value:
+    """Great-circle distance in kilometres on a sphere of EARTH_RADIUS_KM; degrees in.
+
+    The product of the two cosines is 1 - hav(lat1 - lat2) - hav(lat1 + lat2).
+    """
+    across = _haversine(ops, ops.sub(lat2, lat1))
+    along = _haversine(ops, ops.sub(lon2, lon1))
+    cosines = ops.sub(ops.sub(1.0, across), _haversine(ops, ops.add(lat2, lat1)))
+    h = ops.add(across, ops.mul(cosines, along))
+    # Rounding may have left h a little below 0 or above 1.
+    sine = ops.sqrt(ops.absolute(_clip(ops, h, 1.0)))
+    return ops.mul(asin(ops, sine), 2 * EARTH_RADIUS_KM)
+
+
+def _haversine(ops: Ops, degrees: Value) -> Value:
+    """sin(angle / 2) ** 2."""
+    turns = ops.mul(degrees, 1 / 360)
+    u = ops.sub(turns, ops.round(turns))
+    z = ops.mul(u, u)
+    return ops.mul(z, polynomial(ops, z, HAVERSINE))
+
+
+def minimum(ops: Ops, a: Value, b: Value) -> Value:
+    """The smaller number, NaN if one of them is; zero is never -0."""
+    return ops.add(ops.minimum(a, b), 0.0)
+
+
+def maximum(ops: Ops, a: Value, b: Value) -> Value:
+    """The larger number, NaN if one of them is; zero is never -0."""
+    return ops.add(ops.maximum(a, b), 0.0)
+
+
+def where(ops: Ops, condition: Value, a: Value, b: Value) -> Value:
+    """Number a where the condition holds, b elsewhere; zero is never -0."""
+    return ops.add(ops.where(condition, a, b), 0.0)
+
+
+def either(ops: Ops, condition: Value, a: Value, b: Value) -> Value:
+    """Condition a where the first condition holds, b elsewhere."""
+    negation = ops.logical_not(condition)
+    return ops.logical_or(ops.logical_and(condition, a), ops.logical_and(negation, b))
+
+
+def floor_divide(ops: Ops, a: Value, b: Value) -> Value:
+    """Largest whole number not above the rounded quotient a / b."""
+    return ops.floor(ops.div(a, b))
+
+
+def modulo(ops: Ops, a: Value, b: Value) -> Value:
+    """What `floor_divide` leaves: a - b * floor(a / b)."""
+    return ops.sub(a, ops.mul(b, floor_divide(ops, a, b)))
+
+
+def power(ops: Ops, x: Value, exponent: int) -> Value:
+    """A whole power of x by repeated squaring; a negative one is the reciprocal."""
+    if exponent < 0:
+        return ops.div(1.0, power(ops, x, -exponent))
+    if exponent == 0:
+        return ops.where(ops.is_nan(x), x, 1.0)
+    if exponent == 1:
+        return x
+    half = power(ops, x, exponent // 2)
+    square = ops.mul(half, half)
+    return ops.mul(square, x) if exponent % 2 else square
+
+
+def differs(ops: Ops, a: Value, b: Value) -> Value:
+    """Whether a and b are two numbers and not the same one; false for NaN."""
+    return ops.logical_or(ops.less(a, b), ops.less(b, a))
+
+
+def _clip(ops: Ops, x: Value, bound: float) -> Value:
+    """The number moved into -bound..bound, which is not 0; NaN stays NaN."""
+    return ops.minimum(ops.maximum(x, -bound), bound)
 
 
 def polynomial(ops: Ops, x: Value, coefficients: Sequence[float]) -> Value:

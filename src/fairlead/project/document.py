@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -51,8 +51,6 @@ _VALUES: Mapping[str, Callable[[str], Any]] = {
 class _Loader(yaml.SafeLoader):
     """Composes nodes; resolves plain scalars by the core rules."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
 
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that YAML 1.1 or 1.2 would take for something else."""
@@ -61,6 +59,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+_Loader.yaml_implicit_resolvers = {}
 for _kind, _pattern, _first in _SCALARS:
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(_TAG + _kind, re.compile(f"(?:{_pattern})$"), _first)
@@ -101,9 +100,9 @@ def read_document(text: str) -> Document:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        found = " ".join(filter(None, (error.context, error.problem)))
-        line = mark.line + 1 if mark else None
-        return _unreadable(Problem("YAML", found, "well-formed YAML", line))
+        told = re.fullmatch(r"expected (.+?),? but (?:got|found) (.+)", error.problem or "")
+        expected, found = told.groups() if told else ("well-formed YAML", error.problem or "none")
+        return _unreadable(Problem("YAML", found, expected, mark.line + 1 if mark else None))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return _unreadable(Problem("YAML", "a control character", "text", line))
@@ -168,7 +167,7 @@ class _Reading:
         for key_node, value_node in node.value:
             key = key_node.value
             line = key_node.start_mark.line + 1
-            if key_node.tag != f"{_TAG}str":
+            if key_node.tag != f"{_TAG}str" or self._scalar(key_node, path) is None:
                 found = (
                     f"`{key}` as a key" if isinstance(key, str) else "a list or mapping as a key"
                 )
@@ -185,6 +184,8 @@ class _Reading:
 
     def _scalar(self, node: ScalarNode, path: tuple[str | int, ...]) -> Any:
         kind = node.tag.removeprefix(_TAG)
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            return self._refuse(node, path, "half a surrogate pair", "whole characters")
         if kind not in _VALUES:
             return self._refuse(node, path, f"the tag `{node.tag}`", "a plain value")
         try:

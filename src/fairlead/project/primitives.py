@@ -1,7 +1,8 @@
 """The exact operations on which every function is built, and their numpy form.
 
 IEEE 754 defines the last bit of each of them, so numpy and onnxruntime cannot differ, however
-many rows there are and whatever the processor. `exp` and its like have no such definition: both
+many rows there are and whatever the processor; where the sign of a zero is open, the method says
+so. `exp` and its like have no such definition: both
 libraries compute them differently for one row than for many. `fairlead.project.arithmetic`
 therefore defines them once, on these operations alone.
 """
@@ -47,8 +48,11 @@ class Ops(Protocol):
     def round(self, a: Value) -> Value:
         """Nearest whole number, of two the even one."""
 
-    def clip(self, a: Value, low: float, high: float) -> Value:
-        """The number moved into low..high, neither of them 0; NaN stays NaN."""
+    def minimum(self, a: Value, b: Value) -> Value:
+        """The smaller number, NaN if one of them is; of 0 and -0, either."""
+
+    def maximum(self, a: Value, b: Value) -> Value:
+        """The larger number, NaN if one of them is; of 0 and -0, either."""
 
     def less(self, a: Value, b: Value) -> Value:
         """Whether a < b; false for NaN."""
@@ -72,7 +76,7 @@ class Ops(Protocol):
         """Whether it does not hold."""
 
     def where(self, condition: Value, a: Value, b: Value) -> Value:
-        """Number a where the condition holds, b elsewhere."""
+        """Number a where the condition holds, b elsewhere; -0 may become 0."""
 
     def index(self, a: Value) -> Value:
         """A whole number as an index; of NaN, any index."""
@@ -137,9 +141,13 @@ class NumpyOps:
         """Nearest whole number, of two the even one."""
         return np.rint(a)
 
-    def clip(self, a: Value, low: float, high: float) -> Value:
-        """The number moved into low..high; NaN stays NaN."""
-        return np.minimum(np.maximum(a, low), high)
+    def minimum(self, a: Value, b: Value) -> Value:
+        """The smaller number, NaN if one of them is; of 0 and -0, either."""
+        return np.minimum(a, b)
+
+    def maximum(self, a: Value, b: Value) -> Value:
+        """The larger number, NaN if one of them is; of 0 and -0, either."""
+        return np.maximum(a, b)
 
     def less(self, a: Value, b: Value) -> Value:
         """Whether a < b; false for NaN."""
@@ -170,7 +178,7 @@ class NumpyOps:
         return np.logical_not(a)
 
     def where(self, condition: Value, a: Value, b: Value) -> Value:
-        """Number a where the condition holds, b elsewhere."""
+        """Number a where the condition holds, b elsewhere; -0 may become 0."""
         return np.where(condition, a, b)
 
     @np.errstate(all="ignore")

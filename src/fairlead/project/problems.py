@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from fairlead.errors import Problem
@@ -77,12 +78,10 @@ def refusals(error: ValidationError, values: Any, model: type[BaseModel]) -> lis
                 same[-1] = _either(same[-1], refusal)
             else:
                 same.append(refusal)
-    return _without_misspelt(
-        [refusal for group in found.values() for refusal in group], values, model
-    )
+    return _without_misspelt([refusal for group in found.values() for refusal in group], model)
 
 
-def closest(name: str, known: list[str]) -> str:
+def closest(name: str, known: Sequence[str]) -> str:
     """What was expected instead of `name`: the nearest first, or all of them."""
     close = difflib.get_close_matches(name.lower(), known, n=1)
     listed = ", ".join(f"`{choice}`" for choice in known)
@@ -109,8 +108,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
-def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> dict[str, Any]:
-    """Key -> annotation for the part at `path`; empty where it is no part with fixed keys."""
+def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
+    """The keys that the part at `path` may have; none where they are the author's to choose."""
     kind: Any = model
     for key in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -120,9 +119,7 @@ def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> dict[str, 
             arguments = get_args(kind)
             kind = arguments[0 if isinstance(key, int) else -1] if arguments else None
         kind = _plain(kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return {name: field.annotation for name, field in kind.model_fields.items()}
-    return {}
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
 
 
 def _plain(kind: Any) -> Any:
@@ -158,14 +155,21 @@ def _translated(
             at = f"{where}.{fault.at}" if fault.at and where else where or fault.at
             yield Refusal(path, kind, Problem(at, fault.found, fault.expected))
         return
+    field = fields_at(model, path[:-1]).get(str(path[-1])) if path else None
     found = shown(detail["input"])
     if kind == "missing":
         found, expected = "nothing", _EXPECTED[kind]
     elif kind == "extra_forbidden":
         found, expected = f"`{path[-1]}`", closest(str(path[-1]), [*fields_at(model, path[:-1])])
     elif kind == "literal_error":
-        choices = _choices(fields_at(model, path[:-1]).get(str(path[-1])))
-        expected = closest(str(detail["input"]), choices) if choices else context["expected"]
+        choices = _choices(field.annotation) if field else ()
+        expected = (
+            closest(str(detail["input"]), choices)
+            if choices
+            else context["expected"].replace("'", "`")
+        )
+    elif kind == "string_pattern_mismatch" and field and field.examples:
+        expected = f"a text such as `{field.examples[0]}` (`{context['pattern']}`)"
     elif kind == "value_error":
         found = shown(path[-1]) if detail["loc"][-1] == "[key]" else found
         expected = str(cause)
@@ -178,9 +182,9 @@ def _translated(
     yield Refusal(path, kind, Problem(where, found, expected))
 
 
-def _choices(annotation: Any) -> list[str]:
+def _choices(annotation: Any) -> tuple[str, ...]:
     kind = _plain(annotation)
-    return [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
+    return tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
 
 
 def _either(one: Refusal, other: Refusal) -> Refusal:
@@ -188,7 +192,7 @@ def _either(one: Refusal, other: Refusal) -> Refusal:
     return Refusal(one.path, one.kind, Problem(one.problem.where, one.problem.found, expected))
 
 
-def _without_misspelt(found: list[Refusal], values: Any, model: type[BaseModel]) -> list[Refusal]:
+def _without_misspelt(found: list[Refusal], model: type[BaseModel]) -> list[Refusal]:
     """A misspelt required key is one mistake, though pydantic sees two."""
     absent = {refusal.path for refusal in found if refusal.kind == "missing"}
     for refusal in found:

@@ -85,7 +85,7 @@ def _normalised(value: str) -> str:
 
 
 def _repeated(values: tuple[str, ...]) -> list[str]:
-    return [value for value, times in Counter(values).items() if times > 1]
+    return [f"`{value}`" for value, times in Counter(values).items() if times > 1]
 
 
 def _name(value: str) -> str:
@@ -94,7 +94,11 @@ def _name(value: str) -> str:
     return value
 
 
-Category = Annotated[str, BeforeValidator(_category), AfterValidator(_normalised)]
+Category = Annotated[
+    str,
+    BeforeValidator(_category, json_schema_input_type=str | int | float | bool),
+    AfterValidator(_normalised),
+]
 Identifier = Annotated[str, AfterValidator(_name)]
 Expression = Annotated[str, Field(min_length=1)]
 
@@ -106,7 +110,7 @@ class SourceSpec(SpecPart):
     """Address of the file, `https:`, `http:` or `file:`."""
     sklearn: Literal["iris", "wine", "breast_cancer", "diabetes"] | None = None
     """A data set that ships with scikit-learn, written as CSV; instead of `url`."""
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", examples=["8a3727f4…"])
     """SHA-256 of the file, 64 hexadecimal digits in lower case."""
 
     def faults(self) -> Iterator[SpecFault]:
@@ -120,7 +124,7 @@ class ColumnSpec(SpecPart):
     """What one column may hold, and what happens to a value that it may not hold."""
 
     type: ColumnType
-    """`number`, `integer`, `boolean`, `category`, `datetime` (ISO 8601) or `text`."""
+    """Type of the values; a `datetime` is written as in ISO 8601."""
     role: Literal["feature", "group", "time", "ignore"] = "feature"
     """`group` and `time` steer the splits and are not given to the model; neither is `ignore`."""
     min: float | None = None
@@ -134,7 +138,7 @@ class ColumnSpec(SpecPart):
     missing: Literal["median", "mean", "mode", "constant", "reject"] | None = None
     """How a missing value is filled before the model sees it; without it, a model that can
     handle missing values gets them as they are, any other gets the median or the mode."""
-    fill: float | Category | None = None
+    fill: float | str | None = None
     """The value for `missing: constant`."""
     outliers: Literal["clip", "drop", "flag", "reject"] = "reject"
     """What happens to a value outside `min`..`max`: moved to the bound, its row left out
@@ -146,7 +150,7 @@ class ColumnSpec(SpecPart):
     description: str | None = None
     """What the column means, for people; it is shown in the service's documentation."""
 
-    @field_validator("fill", mode="before")
+    @field_validator("fill", mode="before", json_schema_input_type=float | bool | str | None)
     @classmethod
     def _fill_as_encoded(cls, fill: object, info: ValidationInfo) -> object:
         kind = info.data.get("type")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class Monitor:
         self._classes = dict.fromkeys(contract.classes, 0)
         self._predictions = _Range()
         self._latency = LatencyHistogram()
-        self._started = time.time()
+        self._started = datetime.now(UTC)
 
     def observe(
         self, X: NDArray[np.float64], scores: Scores | None, *, refused: int, seconds: float
@@ -94,8 +94,8 @@ class Monitor:
     def to_json(self) -> dict[str, Any]:
         """As `/monitor/basic` answers."""
         return {
-            "since": self._started,
-            "uptime_s": round(time.time() - self._started, 3),
+            "since": self._started.isoformat(timespec="seconds"),
+            "uptime_s": round((datetime.now(UTC) - self._started).total_seconds(), 3),
             "rows": self._rows,
             "refused_rows": self._refused,
             "features": self._features(),

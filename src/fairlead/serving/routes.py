@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from importlib.metadata import version as installed
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from fairlead import __version__
 from fairlead.serving.bodies import read_body
 from fairlead.serving.predictor import Answer
 from fairlead.serving.schema import batch_operation, predict_operation
@@ -43,7 +43,7 @@ def native_routes(service: Service) -> APIRouter:
 
 
 def _add_information(router: APIRouter, service: Service) -> None:
-    facts = {"fairlead": __version__, **service.version_document()}
+    facts = {"fairlead": installed("fairlead"), **service.version_document()}
     welcome = {"service": "fairlead", **facts, "docs": "/docs", "openapi": "/openapi.json"}
     model = service.model_document()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,9 +11,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from fairlead.bundle.parity import compare
+from fairlead.bundle.parity import beside, compare
 from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
+from fairlead.graph.trees import input_ensembles
 from fairlead.models.family import Design, Family, FitContext
 
 Matrix = NDArray[np.float64]
@@ -118,14 +120,10 @@ class Trial:
     case: Case
     model: onnx.ModelProto
 
-    def with_model(self, model: onnx.ModelProto) -> Self:
-        """The same estimator beside another graph."""
-        return replace(self, model=model)
-
     def unseen_probabilities(self, probabilities: Matrix) -> float:
         """The largest probability of a class that the estimator has not seen."""
         seen = np.asarray(self.estimator.classes_, np.int64)
-        return float(np.delete(probabilities, seen, axis=1).max())
+        return float(np.delete(probabilities, seen, axis=1).max(initial=0.0))
 
 
 def compile_estimator(family: Family, estimator: Any, context: FitContext) -> onnx.ModelProto:
@@ -169,45 +167,48 @@ def _excess(output: str, actual: NDArray[Any], expected: NDArray[Any], tolerance
     return compare(output, actual, np.asarray(expected), allowed).worst - allowed
 
 
-def nudge_a_root(model: onnx.ModelProto, tree: int) -> onnx.ModelProto | None:
-    """A copy in which the first test of a tree compares with a threshold one ulp lower.
+def nudges(trial: Trial, count: int) -> Iterator[tuple[Trial, Matrix]]:
+    """Graphs in which one tree's first threshold is one ulp lower, and rows that meet it.
 
     The ulp is that of float32 where the trees read float32.
 
     Args:
-        model: the graph.
-        tree: which of the trees that have a test.
-
-    Returns:
-        The copy, or None where there is no such tree.
+        trial: whose graph is copied.
+        count: at most so many trees are nudged.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    single = any(_casts_to_float(node) for node in copy.graph.node)
-    for node in copy.graph.node:
-        if node.op_type != "TreeEnsemble":
-            continue
-        fields = {attribute.name: attribute for attribute in node.attribute}
+    for ensemble in input_ensembles(trial.model):
+        fields = {attribute.name: attribute for attribute in ensemble.attribute}
+        splits = numpy_helper.to_array(fields["nodes_splits"].t)
         true, false = fields["nodes_truenodeids"].ints, fields["nodes_falsenodeids"].ints
-        leaves = fields["nodes_trueleafs"].ints
-        splits = numpy_helper.to_array(fields["nodes_splits"].t).copy()
-        roots = [
-            root
-            for root in fields["tree_roots"].ints
-            if (true[root] != false[root] or not leaves[root]) and np.isfinite(splits[root])
-        ]
-        if tree < len(roots):
-            splits[roots[tree]] = _lower(splits[roots[tree]], single=single)
-            fields["nodes_splits"].t.CopyFrom(numpy_helper.from_array(splits, "nodes_splits"))
-            return copy
-    return None
+        for root in fields["tree_roots"].ints:
+            leaf = true[root] == false[root]
+            if leaf or not np.isfinite(splits[root]) or count == 0:
+                continue
+            count -= 1
+            copy = onnx.ModelProto()
+            copy.CopyFrom(trial.model)
+            _lower(copy, root)
+            near = beside(splits[root : root + 1].astype(np.float64)).ravel()
+            rows = np.tile(trial.case.X, (len(near), 1))
+            rows[:, fields["nodes_featureids"].ints[root]] = np.repeat(near, len(trial.case.X))
+            yield replace(trial, model=copy), rows
+
+
+def _lower(model: onnx.ModelProto, test: int) -> None:
+    """Lower one threshold by one ulp, in place."""
+    for attribute in input_ensembles(model)[0].attribute:
+        if attribute.name == "nodes_splits":
+            splits = numpy_helper.to_array(attribute.t).copy()
+            single = any(_casts_to_float(node) for node in model.graph.node)
+            splits[test] = _below(splits[test], single=single)
+            attribute.t.CopyFrom(numpy_helper.from_array(splits, "nodes_splits"))
 
 
 def _casts_to_float(node: onnx.NodeProto) -> bool:
     return node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT
 
 
-def _lower(threshold: Any, *, single: bool) -> Any:
+def _below(threshold: Any, *, single: bool) -> Any:
     if not single:
         return np.nextafter(threshold, -np.inf)
     # The largest float32 that is not above the threshold still passes; the next does not.

@@ -47,9 +47,7 @@ class Candidate:
         return family(self.family_name)
 
     @classmethod
-    def of(
-        cls, name: str, spec: CandidateSpec, derived: Mapping[str, str], seed: int
-    ) -> Candidate:
+    def of(cls, name: str, spec: CandidateSpec, derived: Mapping[str, str], seed: int) -> Candidate:
         """A candidate of a project whose file was checked."""
         parameters = family(spec.family).parameters.model_validate(spec.parameters)
         return cls(name, spec.family, parameters, derived, seed)

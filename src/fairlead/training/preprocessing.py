@@ -59,7 +59,8 @@ class Preprocessing:
         numbers = self.extend(X)[:, list(self.numeric)]
         numbers = np.where(np.isnan(numbers), self.late_fill, numbers)
         if self.mean is not None and self.scale is not None:
-            numbers = (numbers - self.mean) / self.scale
+            with np.errstate(over="ignore", invalid="ignore"):
+                numbers = (numbers - self.mean) / self.scale
         if not len(self.codes):
             return numbers
         filled = self._filled(X)
@@ -200,8 +201,11 @@ def _with_statistics(plain: Preprocessing, design: Design, X: Matrix) -> Preproc
         late_fill = np.array([_median(values) for values in numbers.T])
         numbers = np.where(np.isnan(numbers), late_fill, numbers)
     if design.scale:
-        mean, scale = numbers.mean(axis=0), numbers.std(axis=0)
-        scale[scale == 0] = 1.0
+        # Where sums overflow, the column is left as it is.
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, scale = numbers.mean(axis=0), numbers.std(axis=0)
+        mean[~np.isfinite(mean)] = 0.0
+        scale[(scale == 0) | ~np.isfinite(scale)] = 1.0
     return Preprocessing(**{**vars(plain), "late_fill": late_fill, "mean": mean, "scale": scale})
 
 
@@ -254,7 +258,9 @@ def _fill_value(column: ColumnSpec, values: Matrix) -> float:
         case "mean":
             return float(known.mean()) if len(known) else 0.0
         case "mode":
-            distinct, counts = np.unique(known[known >= 0] if column.values else known, return_counts=True)
+            distinct, counts = np.unique(
+                known[known >= 0] if column.values else known, return_counts=True
+            )
             return float(distinct[counts.argmax()]) if len(distinct) else 0.0
         case _:
             return float("nan")

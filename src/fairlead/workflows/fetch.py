@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fairlead.data.fetch import FetchResult
 from fairlead.data.fetch import fetch as fetch_source
+from fairlead.errors import Problem, ProjectError
 from fairlead.project.loading import Project
 from fairlead.settings import Settings
 
@@ -24,7 +25,8 @@ def fetch(
     """
     data = project.spec.data
     if data.source is None:
-        raise project.error("data.source", "nothing", "`url` and `sha256` of the data")
+        missing = Problem("data.source", "nothing", "`url` and `sha256` of the data")
+        raise ProjectError(project.path, (missing,))
     return fetch_source(
         data.source, project.root / data.path, mirror=settings.data_mirror, progress=progress
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from fairlead.errors import EvaluationError, Problem
+from fairlead.evaluation.metrics import find_metric
 from fairlead.models.candidates import check_candidates
 from fairlead.project.loading import Project, load_project
+from fairlead.project.spec import ProjectSpec
 
 
 def load(path: Path | str = ".") -> Project:
@@ -17,4 +21,18 @@ def load(path: Path | str = ".") -> Project:
     Raises:
         ProjectError: the file has problems; all of them are listed.
     """
-    return load_project(path, check_candidates)
+    return load_project(path, check_candidates, check_metrics)
+
+
+def check_metrics(spec: ProjectSpec) -> Iterator[Problem]:
+    """Find the metrics that do not exist, or not for the task."""
+    evaluation = spec.evaluation
+    places = [
+        ("evaluation.metric", evaluation.metric),
+        *((f"evaluation.also.{index}", name) for index, name in enumerate(evaluation.also)),
+    ]
+    for where, name in places:
+        try:
+            find_metric(name, spec.task, spec.data.target.classes or None)
+        except EvaluationError as error:
+            yield Problem(where, error.found, error.expected)

@@ -51,9 +51,7 @@ def describe(registry: ModelRegistry, root: Path, name: str, reference: str) -> 
     return Described(version, load_bundle(folder).manifest, card)
 
 
-def compare(
-    registry: ModelRegistry, root: Path, name: str, a: str, b: str
-) -> tuple[Compared, ...]:
+def compare(registry: ModelRegistry, root: Path, name: str, a: str, b: str) -> tuple[Compared, ...]:
     """Put two versions side by side: metrics, parameters, data and code.
 
     Raises:

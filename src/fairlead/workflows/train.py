@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from fairlead.bundle.making import ProvedGraph, compile_and_prove, make_bundle
 from fairlead.bundle.measure import Measurements, measure
@@ -19,7 +20,7 @@ from fairlead.bundle.reading import Bundle, load_bundle
 from fairlead.data.checks import run_checks
 from fairlead.data.enforcement import Dataset, read_dataset
 from fairlead.data.splits import holdout_split
-from fairlead.errors import FairleadError
+from fairlead.errors import FairleadError, Problem, ProjectError
 from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import EvaluationReport, Predictions
@@ -110,7 +111,9 @@ def train(
         FairleadError: every candidate failed; the first one's error.
     """
     progress = progress or Silent()
-    dataset = read_dataset(project.root / project.spec.data.path, project.spec.task, project.spec.data)
+    dataset = read_dataset(
+        project.root / project.spec.data.path, project.spec.task, project.spec.data
+    )
     run_checks(dataset, project.spec.data, require=True)
     training = _Training(project, dataset)
     candidates = _candidates(project, only)
@@ -131,7 +134,8 @@ def train(
         try:
             if isinstance(result, FairleadError):
                 raise result
-            finished[name] = training.finish(result)
+            with threadpool_limits(1):
+                finished[name] = training.finish(result)
         except FairleadError as error:
             failed[name] = error
         progress.advance(name, 1)
@@ -153,7 +157,8 @@ def _candidates(project: Project, only: Sequence[str]) -> list[Candidate]:
     spec = project.spec
     unknown = sorted(set(only) - set(spec.candidates))
     if unknown:
-        raise project.error("candidates", ", ".join(unknown), f"one of {', '.join(spec.candidates)}")
+        found, known = ", ".join(unknown), ", ".join(spec.candidates)
+        raise ProjectError(project.path, (Problem("candidates", found, f"some of {known}"),))
     seed = spec.evaluation.cv.seed
     return [
         Candidate.of(name, candidate, spec.data.derived, seed)
@@ -162,9 +167,7 @@ def _candidates(project: Project, only: Sequence[str]) -> list[Candidate]:
     ]
 
 
-def _crown(
-    registry: ModelRegistry, name: str, best: ModelVersion
-) -> tuple[ModelVersion, bool]:
+def _crown(registry: ModelRegistry, name: str, best: ModelVersion) -> tuple[ModelVersion, bool]:
     """The first champion is the best candidate; later ones are promoted on evidence."""
     current = champion(registry, name)
     if current is None:
@@ -277,7 +280,7 @@ class _Training:
         folder = self.results / "figures" / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        draw_figures(predictions, folder, unit=self.spec.data.target.unit)
+        draw_figures(predictions, folder, title=name, unit=self.spec.data.target.unit)
         return folder
 
     def _predictions(self, rows: NDArray[np.int64], prediction: Prediction) -> Predictions:
@@ -292,9 +295,7 @@ class _Training:
         self, predictions: Sequence[Predictions], rows: NDArray[np.int64]
     ) -> EvaluationReport:
         groups = None if self.groups is None else self.groups[rows]
-        return evaluate(
-            predictions, self.metrics, groups=groups, seed=self.spec.evaluation.cv.seed
-        )
+        return evaluate(predictions, self.metrics, groups=groups, seed=self.spec.evaluation.cv.seed)
 
     def _on_holdout(self, graph: ProvedGraph) -> Predictions | None:
         """Score the holdout with the graph itself: what is shipped is what is measured."""

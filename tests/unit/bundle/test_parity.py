@@ -40,15 +40,20 @@ def fitted(family: str, X: NDArray[np.float64], **parameters: object) -> Fitted:
     return fit(candidate, CONTRACT, X, y)
 
 
-def nudged(model: onnx.ModelProto, *, single: bool) -> onnx.ModelProto:
+def nudged(model: onnx.ModelProto, test: int, *, single: bool) -> onnx.ModelProto:
     """The same model with one threshold of one tree moved by one ulp of what it compares."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     node = next(node for node in changed.graph.node if node.op_type == "TreeEnsemble")
     splits = next(field for field in node.attribute if field.name == "nodes_splits")
     values = numpy_helper.to_array(splits.t).copy()
-    kind = np.float32 if single else np.float64
-    values[3] = np.nextafter(kind(values[3]), kind(-np.inf))
+    if single:
+        # From the largest float32 that passes the test to the one below it.
+        rounded = np.float32(values[test])
+        passes = rounded if rounded <= values[test] else np.nextafter(rounded, np.float32(-np.inf))
+        values[test] = np.nextafter(passes, np.float32(-np.inf))
+    else:
+        values[test] = np.nextafter(values[test], -np.inf)
     splits.t.CopyFrom(numpy_helper.from_array(values, "nodes_splits"))
     return changed
 
@@ -61,6 +66,7 @@ def test_trees_are_proved_bit_for_bit(family: str, X: NDArray[np.float64]) -> No
     assert [(output.differing, output.worst) for output in proof.outputs] == [(0, 0.0)]
 
 
+@pytest.mark.parametrize("test", [1, 3, 10])
 @pytest.mark.parametrize(
     ("family", "single"),
     # A forest's features are float32: only a float32 ulp can be seen.
@@ -68,12 +74,13 @@ def test_trees_are_proved_bit_for_bit(family: str, X: NDArray[np.float64]) -> No
 )
 def test_a_threshold_nudged_by_one_ulp_is_found(
     family: str,
-    single: bool,  # noqa: FBT001
+    single: bool,
+    test: int,
     X: NDArray[np.float64],
 ) -> None:
     model = fitted(family, X)
     with pytest.raises(ParityError, match="differs from the fitted estimator"):
-        prove(model, nudged(compile_model(model), single=single), X, 42)
+        prove(model, nudged(compile_model(model), test, single=single), X, 42)
 
 
 def test_threshold_rows_stand_on_and_one_ulp_beside_every_threshold(
@@ -82,7 +89,7 @@ def test_threshold_rows_stand_on_and_one_ulp_beside_every_threshold(
     model = fitted("hist_gradient_boosting", X, max_iter=3)
     D = model.preprocessing.transform(X)
     part = estimator_part(compile_model(model), D.shape[1])
-    met = threshold_rows(part, D, np.random.default_rng(0))
+    met = threshold_rows(part, D)
     for feature, found in thresholds(part).items():
         wanted = {t for f in found for t in (f, np.nextafter(f, -np.inf), np.nextafter(f, np.inf))}
         assert wanted <= set(met[:, feature])

@@ -196,6 +196,14 @@ def test_an_unknown_metric_is_refused_with_what_there_is(name: str) -> None:
         find_metric(name, "classification", ("a", "b"))
 
 
+@pytest.mark.parametrize("huge", [1e154, 1e200, 1.7e308])
+def test_what_overflows_is_not_defined(huge: float) -> None:
+    predictions = Predictions(np.array([-1.0, 1.0, 2.0]), np.array([-huge, huge, huge]))
+    report = evaluate(predictions, metric_names("regression"))
+    assert math.isnan(report["rmse"].value)
+    assert not any(math.isinf(estimate.value) for estimate in report.values())
+
+
 def test_each_metric_knows_its_better_end_and_its_unit() -> None:
     smaller = {name for name, metric in METRICS.items() if metric.better == "smaller"}
     assert smaller == {"log_loss", "brier", "rmse", "mae", "mape"}

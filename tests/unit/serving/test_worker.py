@@ -38,13 +38,6 @@ def test_a_worker_needs_no_training_library_and_no_registry_client(flowers: Bund
     assert loaded.isdisjoint(HEAVY)
 
 
-def test_a_damaged_bundle_is_not_served(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fairlead.serving.worker.configure_logging", lambda level: None)
-    assert main(["--bundle", str(tmp_path), "--port", "0"]) == 1
-
-
 def test_a_wrong_setting_is_told_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +46,7 @@ def test_a_wrong_setting_is_told_before_anything_starts(
     assert "FAIRLEAD_PORT" in capsys.readouterr().err
 
 
-def test_the_log_of_a_refused_bundle_names_its_faults(tmp_path: Path) -> None:
+def test_a_damaged_bundle_is_not_served_and_the_log_names_its_faults(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fairlead.serving.worker", "--bundle", tmp_path, "--port", "0"],
         capture_output=True,

@@ -1,0 +1,65 @@
+"""What each expression of a project file may name, and the check that it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+
+from fairlead.errors import ExpressionError, Problem
+from fairlead.project.expressions import Scope, parse
+from fairlead.project.spec import DataSpec, ProjectSpec
+
+ROWS = "rows"
+"""What a check calls the number of rows."""
+
+
+def feature_scope(data: DataSpec, derived: Iterable[str] = ()) -> Scope:
+    """What a derived column may name: the features, and the derived columns before it."""
+    features = {name: column for name, column in data.columns.items() if column.role == "feature"}
+    return Scope.of_columns(features, derived)
+
+
+def check_scope(spec: ProjectSpec) -> Scope:
+    """What a check may name: every column, the target, the derived columns and `rows`.
+
+    The target of a classification has to declare its classes to be named.
+    """
+    target, classes = spec.data.target.name, spec.data.target.classes
+    scope = Scope.of_columns(spec.data.columns, (ROWS, *spec.data.derived))
+    kinds, categories = dict(scope.kinds), dict(scope.categories)
+    if spec.task == "regression":
+        kinds[target] = "number"
+    elif classes:
+        kinds[target], categories[target] = "category", classes
+    return dataclasses.replace(scope, kinds=kinds, categories=categories)
+
+
+def gate_scope(text: str) -> Scope:
+    """Every name of a gate as a metric, which is a number; which metrics exist is known later."""
+    return Scope(dict.fromkeys(re.findall(r"[^\W\d]\w*", text), "number"))
+
+
+def check_expressions(spec: ProjectSpec) -> Iterator[Problem]:
+    """Everything that is wrong with the expressions of a project."""
+    earlier: list[str] = []
+    for name, text in spec.data.derived.items():
+        yield from _problems(f"data.derived.{name}", text, feature_scope(spec.data, earlier))
+        earlier.append(name)
+    scope = check_scope(spec)
+    for index, text in enumerate(spec.data.checks):
+        yield from _problems(f"data.checks[{index}]", text, scope, condition="rows > 0")
+    for index, text in enumerate(spec.promotion.gates):
+        where = f"promotion.gates[{index}]"
+        yield from _problems(where, text, gate_scope(text), condition="rmse <= 50000")
+
+
+def _problems(where: str, text: str, scope: Scope, *, condition: str = "") -> Iterator[Problem]:
+    try:
+        kind = parse(text, scope).kind
+    except ExpressionError as error:
+        found = error.found if error.text == text else f"{error.found} in `{error.text}`"
+        yield Problem(where, found, error.expected)
+        return
+    if condition and kind != "boolean":
+        yield Problem(where, f"a {kind}: `{text}`", f"a condition, such as `{condition}`")

@@ -1,0 +1,70 @@
+"""The reference pages name every key and every setting, with its default and its meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from fairlead.project.spec import ProjectSpec
+from fairlead.settings import PREFIX, Settings
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+
+def parts(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield path, model
+    for name, field in model.model_fields.items():
+        mapping = getattr(field.annotation, "__origin__", None) is dict
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                at = f"{path}.{name}.<name>" if mapping else f"{path}.{name}"
+                yield from parts(kind, at.removeprefix("."))
+
+
+def row(name: str, field: FieldInfo) -> str:
+    meaning = " ".join((field.description or "see below").split())
+    return f"| `{name}` | {default(field)} | {choices(field.annotation)}{meaning} |"
+
+
+def choices(annotation: Any) -> str:
+    literal = [kind for kind in (annotation, *get_args(annotation)) if get_origin(kind) is Literal]
+    return " · ".join(f"`{choice}`" for kind in literal for choice in get_args(kind)) + (
+        ". " if literal else ""
+    )
+
+
+def default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value: Any = field.default
+    if isinstance(value, BaseModel):
+        return "see below"
+    return "none" if value in (None, (), {}, "") else f"`{json.dumps(value)}`".replace('"', "")
+
+
+PARTS = dict(parts(ProjectSpec, ""))
+
+
+def table(text: str, heading: str) -> list[str]:
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("| `")]
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_every_key_of_the_project_file_is_documented(path: str) -> None:
+    page = (REFERENCE / "project-file.md").read_text(encoding="utf-8")
+    heading = f"`{path}`" if path else "The whole file"
+    rows = [row(name, field) for name, field in PARTS[path].model_fields.items()]
+    assert table(page, heading) == rows
+
+
+def test_every_setting_is_documented() -> None:
+    page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    rows = [row(f"{PREFIX}{name}".upper(), field) for name, field in Settings.model_fields.items()]
+    assert table(page, "Variables") == rows

@@ -1,0 +1,235 @@
+"""A live worker: its answers, its refusals, and how it stops."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+
+from fairlead.bundle.reading import Bundle, load_bundle
+
+PATIENCE_S = 30.0
+ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+BUNDLES = Path(__file__).parents[1] / "unit" / "serving" / "conftest.py"
+
+
+class Worker:
+    """A worker process, and what it has logged."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._lines: Queue[str] = Queue()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @cached_property
+    def url(self) -> str:
+        """Where it listens, once it does."""
+        return str(self.wait_for("ready")["url"])
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        url = httpx2.URL(self.url)
+        return url.host, url.port or 0
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """The next logged event of that name."""
+        while True:
+            document: dict[str, Any] = json.loads(self._lines.get(timeout=PATIENCE_S))
+            if document["event"] == event:
+                return document
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+
+    def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
+        """Stop and give the exit code."""
+        self.process.send_signal(sent)
+        return self.process.wait(PATIENCE_S)
+
+
+@contextmanager
+def running(bundle: Path, **environ: str) -> Iterator[Worker]:
+    command = [sys.executable, "-m", "fairlead.serving.worker", "--bundle", str(bundle)]
+    command += ["--port", "0", "--label", "champion", "--model-version", "3"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, bufsize=1, text=True, env=os.environ | environ
+    )
+    worker = Worker(process)
+    try:
+        assert worker.url
+        yield worker
+    finally:
+        worker.end()
+
+
+@pytest.fixture(scope="module")
+def write_flowers() -> Callable[[Path], Path]:
+    spec = importlib.util.spec_from_file_location("serving_bundles", BUNDLES)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    write: Callable[[Path], Path] = module.write_flowers
+    return write
+
+
+@pytest.fixture(scope="module")
+def bundle(
+    tmp_path_factory: pytest.TempPathFactory, write_flowers: Callable[[Path], Path]
+) -> Bundle:
+    return load_bundle(write_flowers(tmp_path_factory.mktemp("bundles")))
+
+
+@pytest.fixture(scope="module")
+def worker(bundle: Bundle) -> Iterator[Worker]:
+    with running(bundle.path, FAIRLEAD_MAX_BODY_BYTES="100000") as started:
+        yield started
+
+
+@pytest.fixture
+def client(worker: Worker) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=worker.url, timeout=PATIENCE_S) as opened:
+        yield opened
+
+
+def body_with(**changes: Any) -> bytes:
+    return json.dumps(ROW | changes).encode()
+
+
+def test_a_live_answer_has_the_bits_of_the_bundle(client: httpx2.Client, bundle: Bundle) -> None:
+    records = bundle.golden()["records"]
+    answers = [client.post("/predict", json=record).json() for record in records]
+    online = np.array([list(answer["probabilities"].values()) for answer in answers])
+    expected = np.vstack([bundle.predict_proba([record]) for record in records])
+    assert online.tobytes() == expected.tobytes()
+    assert [answer["prediction"] for answer in answers] == bundle.predict(records).tolist()
+
+
+def test_every_answer_has_a_request_id_and_the_version(client: httpx2.Client) -> None:
+    answers = [client.get("/"), client.get("/nowhere"), client.post("/predict", content=b"{")]
+    assert {answer.headers["x-model-version"] for answer in answers} == {"3"}
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind", "loc"),
+    [
+        (b"", 400, "json_invalid", ["body"]),
+        (b"{'sepal_length': 5.1}", 400, "json_invalid", ["body"]),
+        (b"[" * 50_000, 400, "json_invalid", ["body"]),
+        (b"[]", 422, "dict_type", ["body"]),
+        (body_with(colour="red"), 422, "extra_forbidden", ["body", "colour"]),
+        (body_with(sepal_width=None), 422, "null_forbidden", ["body", "sepal_width"]),
+        (body_with(sepal_width="3.5"), 422, "float_type", ["body", "sepal_width"]),
+        (body_with(sepal_width=True), 422, "float_type", ["body", "sepal_width"]),
+        (body_with(sepal_width=float("nan")), 422, "finite_number", ["body", "sepal_width"]),
+        (body_with(sepal_width=10.5), 422, "less_than_equal", ["body", "sepal_width"]),
+        (b'{"features": [[1, 2, 3]]}', 422, "row_length", ["body", "features", 0]),
+    ],
+)
+def test_bad_input_gets_its_error(
+    client: httpx2.Client, body: bytes, status: int, kind: str, loc: list[str | int]
+) -> None:
+    answer = client.post("/predict", content=body)
+    (problem,) = answer.json()["detail"]
+    assert (answer.status_code, problem["type"], problem["loc"]) == (status, kind, loc)
+
+
+def test_each_missing_column_is_told(client: httpx2.Client) -> None:
+    answer = client.post("/predict", json={})
+    assert [problem["loc"][1] for problem in answer.json()["detail"]] == list(ROW)
+
+
+def test_a_body_that_is_too_large_gets_its_answer(client: httpx2.Client) -> None:
+    declared = client.post("/predict", content=b" " * 390_000)
+    chunked = client.post("/predict", content=iter([b" " * 1000] * 390))
+    assert (declared.status_code, chunked.status_code) == (413, 413)
+
+
+def test_another_content_type_is_refused(client: httpx2.Client) -> None:
+    answer = client.post("/predict", content=b"1,2,3,4", headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 415
+
+
+def test_a_client_that_leaves_while_sending_harms_nobody(
+    worker: Worker, client: httpx2.Client
+) -> None:
+    with socket.create_connection(worker.address, PATIENCE_S) as leaving:
+        leaving.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+    assert client.post("/predict", json=ROW).status_code == 200
+
+
+def test_each_request_is_one_line_of_the_log(worker: Worker, client: httpx2.Client) -> None:
+    sent = {"X-Request-ID": "find-me"}
+    client.post("/predict", json={"records": [ROW, ROW]}, headers=sent)
+    while (line := worker.wait_for("request"))["request_id"] != "find-me":
+        pass
+    assert (line["method"], line["route"], line["status"], line["rows"]) == (
+        "POST",
+        "/predict",
+        200,
+        2,
+    )
+
+
+def test_a_stopping_worker_finishes_the_request_in_flight(bundle: Bundle) -> None:
+    body = body_with()
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with (
+        running(bundle.path) as worker,
+        socket.create_connection(worker.address, PATIENCE_S) as slow,
+    ):
+        slow.sendall(head + body[:10])
+        assert httpx2.get(f"{worker.url}/readyz").status_code == 200
+        worker.process.send_signal(signal.SIGTERM)
+        worker.wait_for("draining")
+        assert httpx2.get(f"{worker.url}/readyz").status_code == 503
+        slow.sendall(body[10:])
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200")
+        assert worker.process.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_worker_stops_at_once_with_zero(bundle: Bundle, sent: signal.Signals) -> None:
+    with running(bundle.path) as worker:
+        started = time.monotonic()
+        assert worker.stop(sent) == 0
+        assert time.monotonic() - started < 5
+
+
+def test_a_request_that_never_ends_does_not_keep_a_worker_alive(bundle: Bundle) -> None:
+    with (
+        running(bundle.path, FAIRLEAD_DRAIN_S="2") as worker,
+        socket.create_connection(worker.address, PATIENCE_S) as stuck,
+    ):
+        stuck.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+        assert httpx2.get(f"{worker.url}/livez").status_code == 200
+        started = time.monotonic()
+        assert worker.stop() == 0
+        assert time.monotonic() - started < 8

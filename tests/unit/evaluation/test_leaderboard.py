@@ -1,0 +1,195 @@
+"""Ranking, and a leaderboard that comes back as it was written."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairlead.errors import EvaluationError, StorageError
+from fairlead.evaluation.leaderboard import Entry, Leaderboard
+from fairlead.evaluation.records import Estimate, EvaluationReport
+
+numbers = st.floats(allow_nan=True, allow_infinity=False)
+estimates = st.builds(Estimate, numbers, numbers, numbers, numbers)
+tables = st.dictionaries(st.sampled_from(["rmse", "r2"]), estimates)
+sizes = st.none() | st.integers(0, 2**40)
+times = st.none() | st.floats(0, 1e6)
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    return Entry(
+        name=draw(st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)),
+        family=draw(st.sampled_from(["ridge", "rules"])),
+        cv=draw(tables),
+        holdout=draw(tables),
+        oob=draw(tables),
+        latency_p50_us=draw(times),
+        latency_p99_us=draw(times),
+        size_bytes=draw(sizes),
+        memory_bytes=draw(sizes),
+        interpretability=draw(st.sampled_from([None, "high", "medium", "low"])),
+        training_s=draw(times),
+        error=draw(st.none() | st.text(max_size=20)),
+    )
+
+
+boards = st.builds(
+    Leaderboard,
+    st.just("regression"),
+    st.just("rmse"),
+    st.just("5-fold, 100 rows"),
+    st.lists(entries(), max_size=6, unique_by=lambda entry: entry.name).map(tuple),
+    st.none() | st.just("USD"),
+    st.none() | st.just("random 20 %, 25 rows"),
+)
+FEW = settings(max_examples=60, deadline=None)
+
+
+def scored(name: str, rmse: float, error: float = 1.0, **fields: object) -> Entry:
+    entry = Entry(name, "ridge", {"rmse": Estimate(rmse, error, rmse - error, rmse + error)})
+    return replace(entry, **fields)
+
+
+def board(*entries: Entry, metric: str = "rmse") -> Leaderboard:
+    return Leaderboard("regression", metric, "5-fold, 100 rows", entries, "USD")
+
+
+def names(leaderboard: Leaderboard) -> list[str]:
+    return [entry.name for entry in leaderboard.ranked]
+
+
+@FEW
+@given(leaderboard=boards)
+def test_a_leaderboard_survives_json(leaderboard: Leaderboard) -> None:
+    again = Leaderboard.from_json(leaderboard.to_json())
+    assert again.ranked == leaderboard.ranked
+    assert replace(again, entries=()) == replace(leaderboard, entries=())
+    assert again.to_json() == leaderboard.to_json()
+
+
+def test_a_report_in_an_entry_comes_back_as_an_equal_mapping() -> None:
+    report = EvaluationReport({"rmse": Estimate(1.0, 0.1, 0.8, 1.2)}, rows=10)
+    leaderboard = board(Entry("a", "ridge", cv=report))
+    assert Leaderboard.from_json(leaderboard.to_json()) == leaderboard
+
+
+@FEW
+@given(leaderboard=boards, data=st.data())
+def test_the_holdout_never_changes_the_ranking(
+    leaderboard: Leaderboard, data: st.DataObject
+) -> None:
+    other = replace(
+        leaderboard,
+        entries=tuple(
+            replace(entry, holdout=data.draw(tables), oob=data.draw(tables))
+            for entry in leaderboard.entries
+        ),
+    )
+    assert names(other) == names(leaderboard)
+
+
+@FEW
+@given(leaderboard=boards, seed=st.randoms(use_true_random=False))
+def test_the_ranking_does_not_depend_on_the_order_of_the_entries(
+    leaderboard: Leaderboard, seed: st.DataObject
+) -> None:
+    shuffled = list(leaderboard.entries)
+    seed.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert names(replace(leaderboard, entries=tuple(shuffled))) == names(leaderboard)
+
+
+@pytest.mark.parametrize(("metric", "first"), [("rmse", "small"), ("r2", "large")])
+def test_the_better_end_of_the_metric_comes_first(metric: str, first: str) -> None:
+    low, high = Estimate(0.2), Estimate(0.9)
+    leaderboard = board(
+        Entry("small", "ridge", {metric: low}),
+        Entry("large", "ridge", {metric: high}),
+        metric=metric,
+    )
+    assert leaderboard.best is not None
+    assert leaderboard.best.name == first
+
+
+def test_failed_candidates_come_last_after_those_without_a_metric() -> None:
+    leaderboard = board(
+        scored("broken", 1.0, error=0.1),
+        Entry("unscored", "ridge", {"rmse": Estimate(math.nan)}),
+        scored("fine", 5.0),
+    )
+    broken = replace(leaderboard.entries[0], error="the solver did not converge")
+    leaderboard = replace(leaderboard, entries=(broken, *leaderboard.entries[1:]))
+    assert names(leaderboard) == ["fine", "unscored", "broken"]
+
+
+@pytest.mark.parametrize("entry", [Entry("a", "ridge"), Entry("a", "ridge", error="no")])
+def test_nothing_is_best_without_a_metric(entry: Entry) -> None:
+    assert board(entry).best is None
+    assert board().best is None
+
+
+def test_of_equals_the_easier_to_understand_and_then_the_smaller_comes_first() -> None:
+    ranks: tuple[tuple[str, Literal["high", "medium", "low"], int], ...] = (
+        ("opaque", "low", 10),
+        ("large", "high", 99),
+        ("small", "high", 20),
+        ("middling", "medium", 1),
+    )
+    leaderboard = board(
+        *(
+            scored(name, 3.0, interpretability=reading, size_bytes=size)
+            for name, reading, size in ranks
+        )
+    )
+    assert names(leaderboard) == ["small", "large", "middling", "opaque"]
+
+
+def test_close_to_the_best_is_within_one_standard_error_of_it() -> None:
+    near, far = scored("near", 10.9), scored("far", 11.1, 50.0)
+    leaderboard = board(scored("top", 10.0), near, far)
+    assert leaderboard.is_close(near)
+    assert not leaderboard.is_close(far)
+    assert not leaderboard.is_close(leaderboard.entries[0])
+
+
+def test_records_are_flat_and_in_order() -> None:
+    records = board(scored("b", 2.0), scored("a", 1.0)).records()
+    assert [(row["rank"], row["best"], row["name"]) for row in records] == [
+        (1, True, "a"),
+        (2, False, "b"),
+    ]
+    assert (records[0]["cv_rmse"], records[0]["cv_rmse_se"]) == (1.0, 1.0)
+
+
+def test_a_metric_of_another_task_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="accuracy"):
+        board(metric="accuracy")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "entries": [1]}'])
+def test_other_text_is_no_leaderboard(text: str) -> None:
+    with pytest.raises(EvaluationError, match="no leaderboard"):
+        Leaderboard.from_json(text)
+
+
+def test_a_picture_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        board(scored("a", 1.0)).figure(tmp_path / "missing" / "board.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_reading_a_leaderboard_loads_no_drawing_and_no_training_library() -> None:
+    code = (
+        "import sys, fairlead.evaluation.leaderboard, fairlead.evaluation.tables;"
+        "print({'matplotlib', 'sklearn', 'pandas', 'scipy', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,136 @@
+"""The leaderboard in words."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from fairlead.evaluation.leaderboard import Entry, Leaderboard
+from fairlead.evaluation.metrics import METRICS
+from fairlead.evaluation.records import Estimate
+from fairlead.evaluation.tables import decimals, number_text, size_text, time_text
+
+
+def regression_entry(name: str, rmse: float) -> Entry:
+    return Entry(
+        name,
+        "hist_gradient_boosting",
+        {"rmse": Estimate(rmse, 450.0)},
+        {"rmse": Estimate(rmse - 100, 1003.0)},
+        latency_p50_us=15.3,
+        latency_p99_us=24.9,
+        size_bytes=43_112_345,
+        memory_bytes=91_510_000,
+        interpretability="medium",
+        training_s=21.2,
+    )
+
+
+def housing() -> Leaderboard:
+    forest = Entry(
+        "forest", "random_forest", {"rmse": Estimate(49e3, 470)}, oob={"rmse": Estimate(49100, 480)}
+    )
+    failed = Entry("xgboost", "xgboost", error="a | b\nneeds <an> extra")
+    boosting = regression_entry("hist_gradient_boosting", 46_510.2)
+    near = regression_entry("nearly", 46_700.0)
+    return Leaderboard(
+        "regression", "rmse", "5-fold, 16,512 rows", (failed, forest, near, boosting), "USD"
+    )
+
+
+def printed(board: Leaderboard, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(board.render())
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return [line.rstrip() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("metric", "estimate", "text"),
+    [
+        ("accuracy", Estimate(146 / 150, 0.01317), "97.3 ± 1.3"),
+        ("rmse", Estimate(46_510.3, 451.2), "46,510 ± 451"),
+        ("rmse", Estimate(0.012345, 0.00067), "0.01235 ± 0.00067"),
+        ("roc_auc", Estimate(0.98765, 0.0034), "0.9877 ± 0.0034"),
+        ("accuracy", Estimate(1.0, 0.0), "100.0 ± 0.0"),
+        ("mae", Estimate(1234.5), "1,234"),
+        ("mae", Estimate(math.nan), "–"),  # noqa: RUF001
+    ],
+)
+def test_a_number_has_the_digits_that_its_error_deserves(
+    metric: str, estimate: Estimate, text: str
+) -> None:
+    rule = METRICS[metric]
+    places = 1 if text == "100.0 ± 0.0" else decimals(rule, [estimate])
+    assert number_text(rule, estimate, places) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (9_812, "9.8 kB"), (999_600, "1.0 MB"), (43_112_345, "43 MB")],
+)
+def test_sizes_are_short(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0021, "2.1 ms"), (0.123, "0.12 s"), (9.96, "10 s"), (119, "119 s"), (200, "3.3 min")],
+)
+def test_times_are_short(seconds: float, text: str) -> None:
+    assert time_text(seconds) == text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    assert max(map(len, printed(housing(), width))) <= width
+
+
+def test_a_hundred_columns_show_every_column() -> None:
+    text = "\n".join(printed(housing(), 100))
+    assert "No room" not in text
+    for word in ("holdout", "p50 / p99", "bundle", "memory", "interp.", "training"):
+        assert word in text
+
+
+def test_a_narrow_terminal_hears_what_is_left_out() -> None:
+    assert "No room here for: memory, training" in "\n".join(printed(housing(), 70))
+
+
+def test_the_best_and_those_close_to_it_are_marked() -> None:
+    lines = printed(housing(), 100)
+    assert [line.split()[1] for line in lines if line.startswith("★ hist")] == [
+        "hist_gradient_boosting"
+    ]
+    assert any(line.startswith("≈ nearly") for line in lines)
+
+
+def test_a_failed_candidate_is_the_last_row_and_says_why() -> None:
+    lines = printed(housing(), 100)
+    rows = [line for line in lines if line.endswith("failed") or " ± 4" in line]
+    assert rows[-1].split()[0] == "Out-of-bag:"
+    assert rows[-2].split() == ["xgboost", "failed"]
+    assert lines[-1] == "xgboost failed: a | b needs <an> extra"
+
+
+def test_markdown_is_one_table_with_as_many_cells_in_each_row() -> None:
+    text = housing().markdown()
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 4
+    assert {line.count("|") for line in table} == {9}
+    assert "- `xgboost` failed: a | b needs <an> extra" in text
+
+
+def test_html_is_escaped() -> None:
+    text = housing()._repr_html_()
+    assert "needs &lt;an&gt; extra" in text
+    assert "<an>" not in text
+
+
+def test_an_empty_leaderboard_can_be_shown() -> None:
+    empty = Leaderboard("classification", "accuracy", "5-fold, 0 rows", ())
+    assert printed(empty, 80)
+    assert empty.markdown()

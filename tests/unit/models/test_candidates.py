@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fairlead.errors import Problem
+from fairlead.models.candidates import check_candidates
+from fairlead.project.spec import ProjectSpec
+
+
+def project(candidate: dict[str, Any], task: str = "classification") -> ProjectSpec:
+    classes = {"classes": ["setosa", "virginica"]} if task == "classification" else {}
+    return ProjectSpec.model_validate(
+        {
+            "name": "iris",
+            "task": task,
+            "data": {
+                "path": "iris.csv",
+                "target": {"name": "species", **classes},
+                "columns": {
+                    "length": {"type": "number"},
+                    "colour": {"type": "category", "values": ["red", "blue"]},
+                    "wild": {"type": "boolean"},
+                },
+                "derived": {"area": "length * length"},
+            },
+            "candidates": {"model": candidate},
+            "evaluation": {"metric": "accuracy" if task == "classification" else "rmse"},
+        }
+    )
+
+
+def problem(candidate: dict[str, Any], task: str = "classification") -> Problem:
+    (found,) = check_candidates(project(candidate, task))
+    return found
+
+
+def rules(when: str = "length < 1", predict: Any = "setosa") -> dict[str, Any]:
+    return {
+        "family": "rules",
+        "rules": [{"when": "area > 2", "predict": "setosa"}, {"when": when, "predict": predict}],
+        "otherwise": "virginica",
+    }
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"family": "decision_tree", "max_depth": 3, "class_weight": "balanced"},
+        {"family": "random_forest", "max_features": "sqrt"},
+        {"family": "lda", "shrinkage": "auto"},
+        rules("colour == 'red' and wild or is_missing(length)"),
+    ],
+)
+def test_a_sound_candidate_has_no_problems(candidate: dict[str, Any]) -> None:
+    assert check_candidates(project(candidate)) == []
+
+
+def test_a_misspelt_family_is_answered_with_the_close_one() -> None:
+    found = problem({"family": "random_forrest"})
+    assert found.where == "candidates.model.family"
+    assert "`random_forest` (did you mean that?)" in found.expected
+
+
+def test_a_family_for_another_task_is_answered_with_those_for_this_one() -> None:
+    found = problem({"family": "lda"}, "regression")
+    assert found.where == "candidates.model.family"
+    assert "`ridge`" in found.expected
+    assert "`logistic`" not in found.expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("max_depth", 0, ">= 1"),
+        ("max_depth", "deep", "a whole number"),
+        ("max_dept", 3, "did you mean"),
+        ("max_features", 1.5, "<= 1"),
+    ],
+)
+def test_a_wrong_parameter_is_named(key: str, value: Any, expected: str) -> None:
+    found = problem({"family": "decision_tree", key: value})
+    assert found.where == f"candidates.model.{key}"
+    assert expected in found.expected
+
+
+def test_all_problems_of_all_candidates_are_found() -> None:
+    spec = project({"family": "decision_tree", "max_depth": 0, "min_samples_leaf": 0})
+    both = {**spec.candidates, "other": spec.candidates["model"]}
+    found = check_candidates(spec.model_copy(update={"candidates": both}))
+    assert [problem.where for problem in found] == [
+        "candidates.model.max_depth",
+        "candidates.model.min_samples_leaf",
+        "candidates.other.max_depth",
+        "candidates.other.min_samples_leaf",
+    ]
+
+
+def test_a_parameter_of_the_other_task_is_refused() -> None:
+    found = problem({"family": "decision_tree", "class_weight": "balanced"}, "regression")
+    assert found.where == "candidates.model.class_weight"
+    assert found.expected == "this key for classification only"
+
+
+def test_parameters_that_contradict_each_other_are_refused() -> None:
+    found = problem({"family": "random_forest", "bootstrap": False, "max_samples": 0.5})
+    assert found.where == "candidates.model.max_samples"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "where"),
+    [
+        (rules("lenght < 1"), "rules[1].when"),
+        (rules("length + 1"), "rules[1].when"),
+        (rules("length <"), "rules[1].when"),
+        (rules("colour == 'green'"), "rules[1].when"),
+        (rules(predict="setossa"), "rules[1].predict"),
+        ({**rules(), "otherwise": "tulip"}, "otherwise"),
+        ({**rules(), "rules": []}, "rules"),
+    ],
+)
+def test_a_wrong_rule_is_named_by_its_position(candidate: dict[str, Any], where: str) -> None:
+    assert problem(candidate).where == f"candidates.model.{where}"
+
+
+def test_rules_of_a_regression_predict_numbers() -> None:
+    numbers = {"family": "rules", "rules": [{"when": "wild", "predict": 2.5}], "otherwise": "many"}
+    found = problem(numbers, "regression")
+    assert (found.where, found.expected) == ("candidates.model.otherwise", "a number")
