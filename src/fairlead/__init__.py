@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from fairlead.bundle.reading import Bundle, load_bundle
     from fairlead.errors import FairleadError
     from fairlead.project.loading import Project
-    from fairlead.workflows.load import load
     from fairlead.wiring import train
+    from fairlead.workflows.load import load
 
 __version__ = "0.1.0"
 __all__ = ["Bundle", "FairleadError", "Project", "__version__", "load", "load_bundle", "train"]

@@ -8,7 +8,8 @@ FairleadError
 │   ├── DataMissingError      the file is not there: `fairlead data fetch`
 │   ├── FetchError            the source does not answer, or answers wrongly
 │   ├── DigestMismatchError   the file is not the one that was declared
-│   └── ContractError         rows break the contract
+│   ├── ContractError         rows break the contract
+│   └── ChecksFailedError     a check of the project does not hold
 ├── ModelError            the author of a candidate
 │   ├── UnknownFamilyError    no such family is installed
 │   ├── TrainingError         it cannot be fitted on this data
@@ -186,6 +187,18 @@ class ContractError(DataError):
         return "\n  ".join([head, *(str(violation) for violation in self.violations)])
 
 
+@dataclass(eq=False)
+class ChecksFailedError(DataError):
+    """The data keeps the contract, but not the project's own checks."""
+
+    code: ClassVar[str] = "checks_failed"
+    path: Path
+    checks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n  ".join([f"{self.path} fails `data.checks`", *self.checks])
+
+
 class ModelError(FairleadError):
     """Something is wrong with a candidate."""
 
@@ -254,8 +267,8 @@ class ParityError(ModelError):
     def __str__(self) -> str:
         return (
             f"output {self.output} of the graph differs from the fitted estimator on {self.rows} "
-            f"of {self.of} rows (largest difference {self.worst:.3g}, allowed {self.tolerance:.3g}); "
-            "no bundle was written"
+            f"of {self.of} rows (largest difference {self.worst:.3g}, "
+            f"allowed {self.tolerance:.3g}); no bundle was written"
         )
 
 

@@ -37,13 +37,9 @@ def blocks(*languages: str) -> list[Any]:
 
 def commands(block: str) -> Iterator[list[str]]:
     """Every call of `fairlead` in a block, without prompt, environment, comment and redirection."""
-    for line in block.replace("\\\n", " ").splitlines():
-        words = shlex.split(line.removeprefix("$ "), comments=True, posix=True)
-        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
-            words = words[1:]
-        if words[:1] == ["fairlead"]:
-            end = next((i for i, word in enumerate(words) if word in (">", "|", "&", "&&")), None)
-            yield words[1:end]
+    call = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*fairlead (.*?)(?: [>|&].*)?$", re.MULTILINE)
+    for arguments in call.findall(block.replace("\\\n", " ")):
+        yield shlex.split(arguments, comments=True)
 
 
 def unknown(words: list[str]) -> list[str]:
@@ -54,7 +50,7 @@ def unknown(words: list[str]) -> list[str]:
             return words[:1]
         command, words = command.commands[words[0]], words[1:]
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
-    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    given = {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)}
     return sorted(given - known)
 
 
@@ -65,7 +61,7 @@ def test_python_compiles(block: str) -> None:
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if "task:" in block.values[0]])
 def test_a_project_file_is_valid(block: str) -> None:
-    read = salvage(read_document(block).values)
+    read = salvage(read_document(block.replace("sha256: …", f"sha256: {'a' * 64}")).values)
     assert read.problems == []
     assert read.spec
     assert [*check_expressions(read.spec), *check_candidates(read.spec)] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -170,6 +171,8 @@ def test_the_choice_among_candidates_does_not_see_the_holdout(
     ):
         assert old in text
         text = text.replace(old, new)
+    # The targets are changed below: the declared digest would refuse them.
+    text = re.sub(r"  source:\n(    .*\n)+", "", text)
     (root / "fairlead.yaml").write_text(text)
     project = load(root)
     before = train(project, only=["logistic", "boosting"])

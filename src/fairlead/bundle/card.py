@@ -22,16 +22,18 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         description or f"Predicts `{target['name']}`{unit}.",
         "",
         "## Intended use",
-        f"{contract['task'].capitalize()} of `{target['name']}`{unit} from the columns below, for "
-        "rows like those it was trained on. Rows that break the contract are refused.",
+        f"{contract['task'].capitalize()} of `{target['name']}`{unit} from the columns below,",
+        "for rows like those it was trained on. Rows that break the contract are refused.",
         "",
         "| column | type | range or categories | missing |",
         "| --- | --- | --- | --- |",
         *(_column_line(name, column) for name, column in contract["columns"].items()),
         "",
         "## Data",
-        f"{provenance['training_rows']} training rows, {provenance['holdout_rows']} in the holdout "
-        f"(never used for fitting or choosing); fingerprint `{provenance['data_fingerprint']}`.",
+        f"{provenance['training_rows']} training rows;",
+        f"{provenance['holdout_rows']} in the holdout,",
+        "never used for fitting or choosing.",
+        f"Fingerprint `{provenance['data_fingerprint']}`.",
         "",
         "## Quality",
         *_metric_table(manifest["metrics"]),
@@ -39,13 +41,13 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "± is one standard error, in brackets the 95 % interval.",
         "",
         "## Limits",
-        "Differences between candidates that are smaller than their errors are noise. Nothing is "
-        "claimed about rows outside the ranges above or from another population.",
+        "Differences between candidates that are smaller than their errors are noise.",
+        "Nothing is claimed about rows outside the ranges above or from another population.",
         "",
         "## How to reproduce",
-        f"Commit `{provenance['git_commit'] or 'not in a repository'}`, "
-        f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`: "
-        f"`fairlead train --candidate {manifest['candidate']}` gives the same `model.onnx`, "
+        f"Commit `{provenance['git_commit'] or 'not in a repository'}`,",
+        f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`:",
+        f"`fairlead train --candidate {manifest['candidate']}` gives the same `model.onnx`,",
         f"SHA-256 `{provenance['graph_sha256']}`.",
         "",
     ]

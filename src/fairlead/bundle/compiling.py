@@ -48,7 +48,7 @@ def estimator_part(model: onnx.ModelProto, width: int) -> onnx.ModelProto:
     part.CopyFrom(model)
     graph = part.graph
     names = [node.output[0] for node in graph.node]
-    after = [node for node in list(graph.node)[names.index(DESIGN) + 1 :]]
+    after = list(graph.node)[names.index(DESIGN) + 1 :]
     del graph.node[:]
     graph.node.add(op_type="Identity", input=["X"], output=[DESIGN])
     graph.node.extend(after)

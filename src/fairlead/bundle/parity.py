@@ -1,8 +1,9 @@
 """Proves that a graph gives what the fitted estimator gives, where they are likeliest to differ.
 
 Rows: all training rows, random rows, and rows that reach a test of a tree and stand on, or one ulp
-(of float64 and of float32) beside, its threshold. The whole graph is compared on encoded rows; its part after the
-design matrix is taken out and compared once more there, where every threshold can be met exactly.
+(of float64 and of float32) beside, its threshold. The whole graph is compared on encoded rows; its
+part after the design matrix is taken out and compared once more there, where every threshold can
+be met exactly.
 """
 
 from __future__ import annotations

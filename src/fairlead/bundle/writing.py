@@ -1,4 +1,4 @@
-"""Writes a bundle: beside its place, synced, then renamed, so that a half one never stands there."""
+"""Writes a bundle beside its place, syncs and renames it: a half one never stands there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_bundle(
     store: Path,
     manifest: Mapping[str, Any],
     files: Mapping[str, bytes],
-    complete: Callable[[Path], None] = lambda folder: None,
+    complete: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a bundle into a store.
 
@@ -39,7 +39,8 @@ def write_bundle(
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        complete(folder)
+        if complete:
+            complete(folder)
         digests = {
             file.relative_to(folder).as_posix(): file_digest(file)
             for file in sorted(folder.rglob("*"))

@@ -31,7 +31,7 @@ app.command()(projects.schema)
 app.command()(serving.serve)
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 (typer's signature)
+def _show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"fairlead {__version__}")
         raise typer.Exit

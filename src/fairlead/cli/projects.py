@@ -38,10 +38,10 @@ def fetch(project: ProjectPath = Path()) -> None:
 
 def check(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
     """Read the data, enforce the contract and report what was found."""
-    from fairlead.workflows.check import check
     from fairlead.workflows.load import load
+    from fairlead.workflows.read import inspect
 
-    report = check(load(project))
+    _, report = inspect(load(project))
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1, allow_nan=False))
     else:

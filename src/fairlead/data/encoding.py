@@ -27,6 +27,7 @@ TYPE_RULES = {
     "boolean": "true or false",
     "category": "a category, as text",
     "datetime": "a time in ISO 8601",
+    "text": "a text",
 }
 
 
@@ -161,7 +162,8 @@ def _numbers(array: NDArray[Any], *, whole: bool) -> tuple[NDArray[np.float64], 
     encoded = array.astype(np.float64)
     wrong = np.isinf(encoded)
     if array.dtype.kind in "iu":
-        wrong |= np.abs(encoded) > EXACT_INTEGERS
+        # Compared as integers: 2**53 + 1 becomes 2**53 as a double.
+        wrong |= (array > int(EXACT_INTEGERS)) | (array < -int(EXACT_INTEGERS))
     if whole:
         with np.errstate(invalid="ignore"):
             wrong |= (np.floor(encoded) != encoded) & ~np.isnan(encoded)
@@ -179,7 +181,7 @@ def reader(column: Mapping[str, Any]) -> Callable[[Any], float | None]:
     """How one value of a column is read: its code, or None where it is not of the type."""
     kind = column["type"]
     if kind == "category":
-        codes = {value: float(code) for code, value in enumerate(column["values"])}
+        codes = {normalise(value): float(code) for code, value in enumerate(column["values"])}
         return lambda value: _category(codes, value)
     return {"number": _number, "integer": _integer, "boolean": _boolean, "datetime": _time}[kind]
 
@@ -216,7 +218,8 @@ def _category(codes: Mapping[str, float], value: Any) -> float | None:
 
 def _time(value: Any) -> float | None:
     if isinstance(value, np.datetime64):
-        return float(value.astype("datetime64[us]").astype(np.int64)) / 1e6
+        # Whole numbers are divided exactly, as `timestamp` does.
+        return int(value.astype("datetime64[us]").astype(np.int64)) / 1_000_000
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())

@@ -201,7 +201,7 @@ def residuals(predictions: Predictions, *, title: str = "", unit: str | None = N
                 label=label,
             )
         axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    _label(axes, "predicted", "true − predicted", title, unit)  # noqa: RUF001 (a minus sign)
+    _label(axes, "predicted", "true − predicted", title, unit)
     axes.set_title(title, fontsize=10, loc="left", pad=22)  # above the legend
     return png(figure)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
 
-NONE = "–"  # noqa: RUF001 (a dash as wide as a number)
+NONE = "–"
 BEST = "★"
 CLOSE = "≈"
 

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fairlead.graph.trees import LT
+from fairlead.graph.trees import LT, input_ensembles
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,14 @@ class Witnesses:
 
 
 def witnesses(model: onnx.ModelProto, D: NDArray[np.float64]) -> Witnesses:
-    """Find, for every test of every tree, a row that reaches it; tests that none reaches are left out.
+    """Find a row that reaches each test of each tree; tests that none reaches are left out.
 
     Args:
-        model: a graph whose `TreeEnsemble` nodes test the columns of D.
+        model: a graph whose input is D; trees that do not read it are look-up tables.
         D: shape (n, m), float64.
     """
     features, thresholds, rows = [], [], []
-    for node in model.graph.node:
-        if node.op_type != "TreeEnsemble":
-            continue
+    for node in input_ensembles(model):
         ensemble = _Ensemble(node)
         reached = ensemble.route(D)
         met = np.flatnonzero(reached >= 0)

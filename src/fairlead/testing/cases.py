@@ -205,7 +205,7 @@ def _lower(model: onnx.ModelProto, test: int) -> None:
 
 
 def _casts_to_float(node: onnx.NodeProto) -> bool:
-    return node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT
+    return bool(node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT)
 
 
 def _below(threshold: Any, *, single: bool) -> Any:

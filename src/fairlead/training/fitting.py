@@ -124,13 +124,16 @@ def fit(
         columns=preprocessing.columns,
         categories=preprocessing.categories,
         seed=candidate.seed,
+        booleans=tuple(
+            name for name, column in contract.columns.items() if column.type == "boolean"
+        ),
     )
     estimator = chosen.build(candidate.parameters, context)
     try:
         estimator.fit(preprocessing.transform(X), y)
     except FairleadError:
         raise
-    except Exception as error:  # noqa: BLE001 (estimators raise what they like)
+    except Exception as error:
         raise TrainingError(candidate.name, f"{type(error).__name__}: {error}") from error
     seconds = time.perf_counter() - started
     return Fitted(candidate, contract, preprocessing, estimator, context, seconds)
@@ -165,7 +168,7 @@ def train_all(
     layout: Sequence[Fold],
     *,
     jobs: int = 1,
-    advance: Callable[[str, int], None] = lambda candidate, fits: None,
+    advance: Callable[[str, int], None] | None = None,
 ) -> dict[str, Trained | FairleadError]:
     """Cross-validate and fit candidates; the result does not depend on `jobs`.
 
@@ -186,8 +189,8 @@ def train_all(
     for candidate in candidates:
         # The fit on all rows is the longest: it goes first.
         chunks.append((candidate, []))
-        for start in range(0, len(layout), size):
-            chunks.append((candidate, list(range(start, min(start + size, len(layout))))))
+        starts = range(0, len(layout), size)
+        chunks += [(candidate, list(range(len(layout))[start : start + size])) for start in starts]
 
     fitted: dict[str, Fitted] = {}
     scored: dict[str, dict[int, Prediction]] = {candidate.name: {} for candidate in candidates}
@@ -200,7 +203,8 @@ def train_all(
             fitted[candidate.name] = result
         else:
             scored[candidate.name].update(zip(numbers, result, strict=True))
-        advance(candidate.name, max(1, len(numbers)))
+        if advance:
+            advance(candidate.name, max(1, len(numbers)))
     return {
         candidate.name: failed.get(candidate.name)
         or Trained(fitted[candidate.name], _gather(layout, scored[candidate.name]))

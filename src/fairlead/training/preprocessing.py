@@ -77,8 +77,8 @@ class Preprocessing:
         return np.column_stack(list(values.values()))
 
     def _filled(self, X: Matrix) -> Matrix:
-        X = np.where(X < self.low, self.low, X)
-        X = np.where(X > self.high, self.high, X)
+        X = np.where(self.low > X, self.low, X)
+        X = np.where(self.high < X, self.high, X)
         return np.where(np.isnan(X), self.fill, X)
 
     def compile(self, graph: Graph) -> str:
@@ -165,7 +165,7 @@ def fit_preprocessing(
             ([column.max for column in contract.columns.values()], np.inf),
         )
     )
-    moved = np.where(X > high, high, np.where(X < low, low, X))
+    moved = np.where(high < X, high, np.where(low > X, low, X))
     fill = np.array(
         [
             _fill_value(column, values)

@@ -106,7 +106,7 @@ def test_random_rows_keep_the_contract_and_try_missing_and_unknown(
 
 def test_a_difference_is_relative_to_the_size_of_the_output() -> None:
     expected = np.array([1e6, -1e6, 0.0])
-    found = compare("prediction", expected + [1.0, 0.0, 0.0], expected, 0.0)
+    found = compare("prediction", expected + np.array([1.0, 0.0, 0.0]), expected, 0.0)
     assert found.differing == 1
     assert found.worst == pytest.approx(1e-6)
 

@@ -57,7 +57,7 @@ def printed(board: Leaderboard, width: int) -> list[str]:
         ("roc_auc", Estimate(0.98765, 0.0034), "0.9877 ± 0.0034"),
         ("accuracy", Estimate(1.0, 0.0), "100.0 ± 0.0"),
         ("mae", Estimate(1234.5), "1,234"),
-        ("mae", Estimate(math.nan), "–"),  # noqa: RUF001
+        ("mae", Estimate(math.nan), "–"),
     ],
 )
 def test_a_number_has_the_digits_that_its_error_deserves(

@@ -22,7 +22,7 @@ def test_every_family_is_found_under_its_own_name() -> None:
 
 
 def test_an_unknown_family_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownFamilyError, match="known: .*decision_tree"):
+    with pytest.raises(UnknownFamilyError, match=r"known: .*decision_tree"):
         family("oracle")
 
 

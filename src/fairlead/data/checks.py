@@ -1,0 +1,127 @@
+"""Evaluates what a project says must hold for its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairlead.data.contract import SHOWN_ROWS
+from fairlead.data.enforcement import Dataset, examine
+from fairlead.data.report import CheckResult, DataReport
+from fairlead.errors import DataInvalidError, ExpressionError
+from fairlead.project.expressions import Expression, Scope, evaluate, parse
+from fairlead.project.scope import ROWS, feature_scope
+from fairlead.project.spec import DataSpec, Task
+
+Columns = Mapping[str, NDArray[np.float64]]
+
+
+def check_data(path: Path, task: Task, data: DataSpec) -> DataReport:
+    """Read a file, enforce its contract, run its checks, and report instead of raising.
+
+    Args:
+        path: a CSV or Parquet file.
+        task: what the target is.
+        data: columns, target and checks.
+
+    Returns:
+        What was found. Checks are run only if the contract holds.
+
+    Raises:
+        DataMissingError: there is no such file.
+        DataInvalidError: it is no table with these columns, or no row or class is left.
+    """
+    dataset, report = examine(path, task, data)
+    return report if dataset is None else replace(report, checks=run_checks(dataset, data))
+
+
+def run_checks(
+    dataset: Dataset, data: DataSpec, *, require: bool = False
+) -> tuple[CheckResult, ...]:
+    """Evaluate `data.checks` on the rows that are kept.
+
+    A check that names nothing but `rows` is one verdict; any other must hold in every row. Values
+    are as they stand in the file: neither filled nor moved to a bound. Comparing a missing value
+    is false.
+
+    Args:
+        dataset: the rows.
+        data: checks and derived columns.
+        require: raise if one fails.
+
+    Returns:
+        One result for each check, in their order.
+
+    Raises:
+        ExpressionError: a check is no condition in the language.
+        DataInvalidError: `require`, and at least one check fails.
+    """
+    scope = _scope(dataset, data)
+    columns = _columns(dataset, data)
+    results = tuple(_run(parse(text, scope), columns, dataset.rows) for text in data.checks)
+    failed = [str(result) for result in results if not result.passed]
+    if require and failed:
+        found = f"{len(dataset.rows):,} rows of which {'; '.join(failed)}"
+        raise DataInvalidError(Path(dataset.report.source), found, "every check to hold")
+    return results
+
+
+def derive(data: DataSpec, columns: Columns) -> dict[str, NDArray[np.float64]]:
+    """Compute the derived columns.
+
+    Args:
+        data: features and derived columns.
+        columns: at least the features -> shape (n,), as encoded.
+
+    Returns:
+        Name -> shape (n,); what is not finite is missing.
+
+    Raises:
+        ExpressionError: a derived column is not in the language.
+    """
+    values = dict(columns)
+    derived: dict[str, NDArray[np.float64]] = {}
+    for name, text in data.derived.items():
+        expression = parse(text, feature_scope(data, derived))
+        value = evaluate(expression, values).astype(np.float64)
+        derived[name] = values[name] = np.where(np.isfinite(value), value, np.nan)
+    return derived
+
+
+def _scope(dataset: Dataset, data: DataSpec) -> Scope:
+    """Every column, the target, the derived columns and `rows`."""
+    scope = Scope.of_columns(data.columns, (ROWS, *data.derived))
+    target, classes = data.target.name, dataset.contract.classes
+    if not classes:
+        return replace(scope, kinds={**scope.kinds, target: "number"})
+    return Scope({**scope.kinds, target: "category"}, {**scope.categories, target: classes})
+
+
+def _columns(dataset: Dataset, data: DataSpec) -> dict[str, NDArray[np.float64]]:
+    features = dict(zip(dataset.contract.columns, dataset.X.T, strict=True))
+    others: dict[str, NDArray[Any]] = {
+        name: values for name, values in dataset.others.items() if values.dtype == np.float64
+    }
+    return {
+        ROWS: np.full(len(dataset.y), float(len(dataset.y))),
+        **features,
+        **derive(data, features),
+        **others,
+        data.target.name: dataset.y.astype(np.float64),
+    }
+
+
+def _run(check: Expression, columns: Columns, rows: NDArray[np.int64]) -> CheckResult:
+    if check.kind != "boolean":
+        raise ExpressionError(check.text, "a number", "a condition, such as `rows > 0`")
+    used = {name: columns[name] for name in check.names}
+    if set(check.names) <= {ROWS}:
+        return CheckResult(check.text, bool(evaluate(check, used).all()))
+    failing = rows[~evaluate(check, used).astype(np.bool_)]
+    first = tuple(int(row) for row in failing[:SHOWN_ROWS])
+    return CheckResult(check.text, not len(failing), len(failing), first)

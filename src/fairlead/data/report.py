@@ -1,0 +1,216 @@
+"""What was found in a data file, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from fairlead.errors import Violation
+
+SHOWN_TOP = 3
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """Whether one of `data.checks` holds.
+
+    Attributes:
+        text: the condition.
+        passed: whether it holds, in every row if it speaks of rows.
+        failing: number of rows in which it does not; 0 for a condition on `rows` alone.
+        first_rows: the first of them, counted from 1.
+    """
+
+    text: str
+    passed: bool
+    failing: int = 0
+    first_rows: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        if self.passed:
+            return f"`{self.text}` holds"
+        if not self.failing:
+            return f"`{self.text}` does not hold"
+        shown = ", ".join(map(str, self.first_rows))
+        more = ", …" if self.failing > len(self.first_rows) else ""
+        return f"`{self.text}` fails in {_counted(self.failing, 'row')} (row {shown}{more})"
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """What was found in one column, over all rows that were read.
+
+    Attributes:
+        name: as declared.
+        type: as declared; of the target, what the task makes of it.
+        role: as declared, or `target`.
+        missing: rows without a value.
+        wrong: values that are not of the type.
+        unknown: categories that are not declared.
+        below, above: values beyond the bounds.
+        broken: whether one of these breaks the contract.
+        policy: what happens to those that do not, such as `median` or `clip`.
+        minimum, mean, maximum: of numbers; times are seconds since 1970 in UTC.
+        distinct: number of distinct values of a category, text or boolean.
+        top: the most frequent of these with their rows.
+    """
+
+    name: str
+    type: str
+    role: str
+    missing: int = 0
+    wrong: int = 0
+    unknown: int = 0
+    below: int = 0
+    above: int = 0
+    broken: bool = False
+    policy: tuple[str, ...] = ()
+    minimum: float | None = None
+    mean: float | None = None
+    maximum: float | None = None
+    distinct: int | None = None
+    top: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What was found in a data file.
+
+    Attributes:
+        source: the file.
+        fingerprint: of all rows read.
+        rows_read: rows in the file.
+        rows_kept: rows that are left to train on; 0 if the contract is broken.
+        duplicates: rows that repeat an earlier one.
+        duplicates_policy: what happens to them: keep, drop or reject.
+        outlier_rows: rows left out for a value beyond its bounds (`outliers: drop`).
+        columns: the declared ones, the target last.
+        undeclared: names in the file that the project does not declare; they are ignored.
+        classes: label -> rows that are kept; empty for regression.
+        violations: what breaks the contract.
+        checks: results of `data.checks`, once they were run.
+    """
+
+    source: str
+    fingerprint: str
+    rows_read: int
+    rows_kept: int
+    duplicates: int
+    duplicates_policy: str
+    outlier_rows: int
+    columns: tuple[ColumnReport, ...]
+    undeclared: tuple[str, ...] = ()
+    classes: dict[str, int] = field(default_factory=dict)
+    violations: tuple[Violation, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the data can be trained on."""
+        return not self.violations and all(check.passed for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        document = asdict(self)
+        for column in document["columns"]:
+            column["top"] = [{"value": value, "rows": rows} for value, rows in column["top"]]
+        return {"passed": self.passed, **document}
+
+    def render(self) -> RenderableType:
+        """For a terminal: a table of the columns, then what became of the rows."""
+        head = (
+            f"[bold]{escape(self.source)}[/]  {_counted(self.rows_read, 'row')}, "
+            f"{_counted(len(self.columns), 'column')}  [dim]fingerprint {self.fingerprint[:12]}[/]"
+        )
+        return Group(head, self._table(), *map(Text.from_markup, self._lines()))
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("column", overflow="fold")
+        table.add_column("type")
+        for name in ("missing", "wrong", "outside", "unknown"):
+            table.add_column(name, justify="right")
+        table.add_column("min · mean · max, or most frequent", ratio=1, overflow="fold")
+        for column in self.columns:
+            role = "" if column.role == "feature" else f" ({column.role})"
+            table.add_row(
+                Text(column.name, "red" if column.broken else ""),
+                f"{column.type}{role}",
+                self._share(column, column.missing),
+                self._share(column, column.wrong),
+                self._share(column, column.below + column.above),
+                self._share(column, column.unknown),
+                Text(_summary(column, self.rows_read)),
+            )
+        return table
+
+    def _share(self, column: ColumnReport, rows: int) -> Text:
+        if not rows:
+            return Text("·", "dim")
+        return Text(f"{rows:,} ({_percent(rows, self.rows_read)})", _colour(column.broken))
+
+    def _lines(self) -> Iterator[str]:
+        """What stands below the table, one finding a line."""
+        if self.undeclared:
+            yield f"[yellow]![/] not declared, ignored: {escape(', '.join(self.undeclared))}"
+        for column in self.columns:
+            if column.policy:
+                yield f"[yellow]![/] {column.name}: {'; '.join(column.policy)}"
+        if self.duplicates and self.duplicates_policy != "reject":
+            done = "kept" if self.duplicates_policy == "keep" else "dropped"
+            yield f"[yellow]![/] {_counted(self.duplicates, 'duplicate row')} {done}"
+        if self.outlier_rows:
+            yield f"[yellow]![/] {_counted(self.outlier_rows, 'row')} with outliers left out"
+        for violation in self.violations:
+            yield f"[red]✗[/] {escape(str(violation))}"
+        for check in self.checks:
+            mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
+            yield f"{mark} check {escape(str(check))}"
+        if self.passed:
+            kept = f"{self.rows_kept:,} of {_counted(self.rows_read, 'row')}"
+            yield f"[green]✓[/] the contract holds: {kept} to train on"
+            if self.classes:
+                shares = ", ".join(
+                    f"{escape(label)} {rows:,}" for label, rows in self.classes.items()
+                )
+                yield f"[dim]  classes: {shares}[/]"
+        else:
+            failed = len(self.violations) + sum(not check.passed for check in self.checks)
+            yield f"[bold red]{_counted(failed, 'problem')}: this data cannot be trained on[/]"
+
+
+def _colour(broken: bool) -> str:
+    return "bold red" if broken else "yellow"
+
+
+def _summary(column: ColumnReport, rows: int) -> str:
+    if column.minimum is not None and column.maximum is not None:
+        if column.type == "datetime":
+            return f"{_time(column.minimum)} … {_time(column.maximum)}"
+        numbers = (column.minimum, column.mean or 0.0, column.maximum)
+        return " · ".join(f"{number:,.6g}" for number in numbers)
+    parts = [f"{value} {_percent(times, rows)}" for value, times in column.top[:SHOWN_TOP]]
+    rest = (column.distinct or 0) - len(parts)
+    return ", ".join([*parts, f"{rest:,} more"] if rest > 0 else parts) or "·"
+
+
+def _time(seconds: float) -> str:
+    # `fromtimestamp` fails on some platforms before 1970.
+    start = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+    return (start + timedelta(seconds=seconds)).isoformat(sep=" ").removesuffix("+00:00")
+
+
+def _percent(rows: int, of: int) -> str:
+    share = 100 * rows / of
+    return "< 0.1 %" if 0 < share < 0.1 else f"{share:.3g} %"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
