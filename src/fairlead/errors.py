@@ -166,7 +166,7 @@ class Violation:
     """Such as `a whole number`, `<= 90`, `not missing`, `one of the declared categories`."""
     count: int
     rows: tuple[int, ...]
-    """The first few rows, counted from 0 within what was given."""
+    """The first few rows, counted from 0 within what was given; of a file, from 1."""
 
     def __str__(self) -> str:
         shown = ", ".join(str(row) for row in self.rows)

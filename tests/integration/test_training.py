@@ -88,7 +88,7 @@ def test_every_graph_was_proved_equal_to_its_estimator(
         worst = {output["output"]: output["worst"] for output in manifest["parity"]["outputs"]}
         exact = manifest["family"] in EXACT_FAMILIES
         assert worst["prediction"] <= (0.0 if exact else 1e-12), candidate
-        assert worst.get("scores", 0.0) == 0.0, candidate
+        assert worst.get("scores", 0.0) <= (0.0 if exact else 1e-12), candidate
 
 
 @pytest.mark.parametrize("name", ["iris", "housing", "obesity"])

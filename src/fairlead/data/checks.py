@@ -66,8 +66,8 @@ def run_checks(
     results = tuple(_run(parse(text, scope), columns, dataset.rows) for text in data.checks)
     failed = [str(result) for result in results if not result.passed]
     if require and failed:
-        found = f"{len(dataset.rows):,} rows of which {'; '.join(failed)}"
-        raise DataInvalidError(Path(dataset.report.source), found, "every check to hold")
+        found = f"data for which {'; '.join(failed)}"
+        raise DataInvalidError(Path(dataset.report.source), found, "each of `data.checks` to hold")
     return results
 
 

@@ -110,7 +110,7 @@ class _File:
     def classes_in(self, kept: NDArray[np.int64]) -> tuple[str, ...]:
         """The labels of a classification: as declared, or those found in these rows, sorted."""
         found = self.columns[self.data.target.name].texts_in(kept)
-        return self.data.target.classes or tuple(sorted(found))
+        return self.data.target.classes or tuple(sorted(set(found)))
 
     def faults(self) -> Iterator[Fault]:
         """What breaks the contract, column by column; rows are counted from 0."""

@@ -113,8 +113,8 @@ def _typed_numbers(series: pl.Series) -> ParsedColumn:
     values = _floats(series.cast(pl.Float64))
     wrong = np.isinf(values)
     if series.dtype.is_integer():
-        beyond = (series > int(EXACT_INTEGERS)) | (series < -int(EXACT_INTEGERS))
-        wrong |= beyond.fill_null(value=False).to_numpy()
+        large = np.flatnonzero(np.abs(values) >= EXACT_INTEGERS)
+        wrong[large] = [abs(whole) > EXACT_INTEGERS for whole in series.gather(large)]
     return _parsed(values, wrong)
 
 

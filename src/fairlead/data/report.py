@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -79,6 +79,14 @@ class ColumnReport:
     top: tuple[tuple[str, int], ...] = ()
 
 
+_COUNTS: Mapping[str, Callable[[ColumnReport], int]] = {
+    "missing": lambda column: column.missing,
+    "wrong": lambda column: column.wrong,
+    "outside": lambda column: column.below + column.above,
+    "unknown": lambda column: column.unknown,
+}
+
+
 @dataclass(frozen=True)
 class DataReport:
     """What was found in a data file.
@@ -132,21 +140,23 @@ class DataReport:
         return Group(head, self._table(), *map(Text.from_markup, self._lines()))
 
     def _table(self) -> Table:
+        shown = [
+            name
+            for name in _COUNTS
+            if name == "missing" or any(_COUNTS[name](column) for column in self.columns)
+        ]
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("column", overflow="fold")
         table.add_column("type")
-        for name in ("missing", "wrong", "outside", "unknown"):
+        for name in shown:
             table.add_column(name, justify="right")
         table.add_column("min · mean · max, or most frequent", ratio=1, overflow="fold")
         for column in self.columns:
             role = "" if column.role == "feature" else f" ({column.role})"
             table.add_row(
-                Text(column.name, "red" if column.broken else ""),
+                Text(column.name, "bold red" if column.broken else ""),
                 f"{column.type}{role}",
-                self._share(column, column.missing),
-                self._share(column, column.wrong),
-                self._share(column, column.below + column.above),
-                self._share(column, column.unknown),
+                *(self._share(column, _COUNTS[name](column)) for name in shown),
                 Text(_summary(column, self.rows_read)),
             )
         return table
@@ -154,7 +164,8 @@ class DataReport:
     def _share(self, column: ColumnReport, rows: int) -> Text:
         if not rows:
             return Text("·", "dim")
-        return Text(f"{rows:,} ({_percent(rows, self.rows_read)})", _colour(column.broken))
+        colour = "bold red" if column.broken else "yellow"
+        return Text(f"{rows:,} ({_percent(rows, self.rows_read)})", colour)
 
     def _lines(self) -> Iterator[str]:
         """What stands below the table, one finding a line."""
@@ -184,10 +195,6 @@ class DataReport:
         else:
             failed = len(self.violations) + sum(not check.passed for check in self.checks)
             yield f"[bold red]{_counted(failed, 'problem')}: this data cannot be trained on[/]"
-
-
-def _colour(broken: bool) -> str:
-    return "bold red" if broken else "yellow"
 
 
 def _summary(column: ColumnReport, rows: int) -> str:

@@ -131,16 +131,16 @@ def _header(content: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
     """The separator under which the header names most of the columns, and that header."""
     wanted = set(names)
     headers = {
-        separator: [name.strip() for name in next(_records(content, separator))]
+        separator: [name.strip() for name in next(_records(content, separator, strict=False))]
         for separator in SEPARATORS
     }
     best = max(SEPARATORS, key=lambda separator: len(wanted & set(headers[separator])))
     return best, headers[best]
 
 
-def _records(content: bytes, separator: str) -> Iterator[list[str]]:
+def _records(content: bytes, separator: str, *, strict: bool) -> Iterator[list[str]]:
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    return csv.reader(text, delimiter=separator, strict=True)
+    return csv.reader(text, delimiter=separator, strict=strict)
 
 
 def _others(path: Path, header: Sequence[str], names: Iterable[str]) -> tuple[str, ...]:
@@ -192,7 +192,7 @@ def _plain_rows(content: bytes, separator: str, width: int) -> pl.DataFrame | No
 
 def _any_rows(path: Path, content: bytes, separator: str, width: int) -> pl.DataFrame:
     """The rows of any CSV, or an error that names those that are none."""
-    rows = [row for row in _records(content, separator) if row][1:]
+    rows = [row for row in _records(content, separator, strict=True) if row][1:]
     ragged = [number for number, row in enumerate(rows, start=1) if len(row) != width]
     if ragged:
         first = ragged[0]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from fairlead.errors import Problem
 from fairlead.project.document import key_path
 from fairlead.project.problems import Refusal, refusals
-from fairlead.project.spec import PARTS_ONLY, ProjectSpec, SpecPart
+from fairlead.project.spec import PARTS_ONLY, ProjectSpec, SpecPart, Task
 
 Path = tuple[str | int, ...]
 
@@ -82,6 +83,10 @@ def salvage(values: Any) -> Salvage:
         first = refusals(error, values, ProjectSpec)
     result = Salvage(None, [refusal.problem for refusal in first])
     rest = copy.deepcopy(values)
+    # Half of the checks need the task: a misspelt one is taken for what it must mean.
+    meant = difflib.get_close_matches(str(rest.get("task")), get_args(Task), n=1)
+    if meant:
+        rest["task"] = meant[0]
     for _ in range(_MAX_ROUNDS):
         try:
             result.spec = _validate(rest, parts_only=True)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fairlead.data.checks import check_data
+from fairlead.data.report import DataReport
+from fairlead.project.spec import DataSpec
+
+DATA = DataSpec.model_validate(
+    {
+        "path": "shop.csv",
+        "target": {"name": "bought"},
+        "duplicates": "drop",
+        "columns": {
+            "age": {"type": "integer", "max": 100, "outliers": "clip"},
+            "income": {"type": "number", "nullable": True, "missing": "median"},
+            "member": {"type": "boolean"},
+            "city": {"type": "category", "values": ["[b]", "Bonn"], "unknown": "flag"},
+            "day": {"type": "datetime", "role": "ignore"},
+        },
+        "checks": ["rows > 3", "age > 0"],
+    }
+)
+HEADER = "age,income,member,city,day,bought,id\n"
+ROWS = (
+    "41,1000,yes,[b],2024-01-01,no,1\n"
+    "130,,no,Oslo,1969-01-02,yes,2\n"
+    "41,1000,yes,[b],2024-01-01,no,3\n"
+    "7,2000,yes,[b],2024-01-03,no,4\n"
+)
+
+
+def report_on(path: Path, rows: str = ROWS) -> DataReport:
+    path.write_text(HEADER + rows)
+    return check_data(path, "classification", DATA)
+
+
+def shown(report: DataReport, width: int = 100) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(report.render())
+    return capture.get()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "shop.csv"
+
+
+def test_the_report_counts_what_was_found(path: Path) -> None:
+    report = report_on(path)
+    columns = {column.name: column for column in report.columns}
+    assert (report.rows_read, report.rows_kept, report.duplicates) == (4, 3, 1)
+    assert report.undeclared == ("id",)
+    assert report.classes == {"no": 2, "yes": 1}
+    age, income, city = columns["age"], columns["income"], columns["city"]
+    assert (age.minimum, age.mean, age.maximum, age.above) == (7.0, 54.75, 130.0, 1)
+    assert income.missing == 1
+    assert (city.unknown, city.distinct, city.top) == (1, 2, (("[b]", 3), ("Oslo", 1)))
+    assert columns["member"].top == (("true", 3), ("false", 1))
+    assert columns["bought"].role == "target"
+
+
+def test_the_report_is_json(path: Path) -> None:
+    document = json.loads(json.dumps(report_on(path).to_json(), allow_nan=False))
+    assert document["passed"] is False
+    assert document["rows_read"] == 4
+    assert document["columns"][3]["top"][0] == {"value": "[b]", "rows": 3}
+    assert document["checks"][0] == {
+        "text": "rows > 3",
+        "passed": False,
+        "failing": 0,
+        "first_rows": [],
+    }
+
+
+def test_the_report_says_what_becomes_of_what_is_forgiven(path: Path) -> None:
+    text = shown(report_on(path))
+    for line in (
+        "! not declared, ignored: id",
+        "! age: 1 outside ..100, moved to the bound before the model sees them",
+        "! income: 1 missing, filled with the median",
+        "! city: 1 of no declared category, kept as unknown",
+        "! 1 duplicate row dropped",
+        "✗ check `rows > 3` does not hold",
+        "✓ check `age > 0` holds",
+        "1 problem: this data cannot be trained on",
+        "7 · 54.75 · 130",
+        "1969-01-02 00:00:00 … 2024-01-03 00:00:00",
+    ):
+        assert line in text
+    assert "wrong" not in text
+
+
+def test_good_data_ends_in_the_rows_to_train_on(path: Path) -> None:
+    text = shown(report_on(path, ROWS + "8,,no,Bonn,2024-02-01,yes,5\n"))
+    assert "✓ the contract holds: 4 of 5 rows to train on" in text
+    assert "classes: no 2, yes 2" in text
+    assert "✗" not in text
+
+
+def test_what_breaks_the_contract_is_listed_with_its_rows(path: Path) -> None:
+    text = shown(report_on(path, ROWS + "x,1,maybe,[b],2024-01-01,no,5\n"), width=200)
+    assert "✗ column age: must be a whole number (row 5; 1 in all)" in text
+    assert "✗ column member: must be true or false (row 5; 1 in all)" in text
+    assert "2 problems: this data cannot be trained on" in text
+
+
+def test_the_table_fits_a_narrow_terminal(path: Path) -> None:
+    assert max(map(len, shown(report_on(path), width=72).splitlines())) <= 72
