@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def train(
 ) -> TrainingResult:
     """Train a project's candidates, log the runs and register the versions in MLflow.
 
+    Where MLflow is not installed, the bundles stay in `.fairlead/bundles` and have no versions.
+
     Args:
         project: a loaded project.
         only: candidates to train; all of them if empty.
@@ -68,16 +71,16 @@ def train(
 
     Raises:
         DataError: the data is missing, damaged, or breaks the contract.
-        ExtraMissingError: MLflow is not installed.
         FairleadError: every candidate failed; the first one's error.
     """
     from fairlead.workflows import train as workflow
 
     settings = settings or read_settings()
+    registered = find_spec("mlflow") is not None
     return workflow.train(
         project,
-        registry=model_registry(project.root),
-        tracker=run_tracker(project),
+        registry=model_registry(project.root) if registered else None,
+        tracker=run_tracker(project) if registered else None,
         only=only,
         jobs=jobs or settings.jobs,
         progress=progress,

@@ -8,9 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
+import polars as pl
 import pytest
+
+from fairlead.bundle.reading import load_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -84,11 +88,7 @@ def test_an_unknown_model_lists_those_there_are(project: Path) -> None:
 
 
 def test_a_bundle_with_one_flipped_byte_is_named(project: Path, tmp_path: Path) -> None:
-    (bundle,) = [
-        path
-        for path in (project / ".fairlead/bundles").iterdir()
-        if json.loads((path / "manifest.json").read_text())["candidate"] == "lda"
-    ]
+    bundle = bundle_of(project, "lda")
     assert "is sound" in fairlead("bundle", "verify", str(bundle), cwd=project).stdout
     for name in ("model.onnx", "manifest.json", "golden.json", "card.md"):
         copy = tmp_path / name / bundle.name
@@ -172,3 +172,116 @@ def test_help_starts_quickly_and_imports_nothing_heavy(tmp_path: Path) -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
+
+
+def test_a_command_whose_extra_is_missing_names_it(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "projects/iris/fairlead.yaml", tmp_path)
+    script = (
+        "import sys; sys.modules['polars'] = None; sys.argv = ['fairlead', 'check']\n"
+        "from fairlead.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert "pip install 'fairlead[train]'" in done.stderr
+
+
+WITHOUT_FAIRLEAD = """
+import json, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in ('fairlead', 'polars', 'sklearn', 'onnx'):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+import mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/iris@champion")
+frame = pandas.read_csv(sys.argv[2]).drop(columns="species")
+print(json.dumps([
+    list(model.predict(frame)),
+    model.predict(frame, params={"probabilities": True}).to_numpy().tolist(),
+]))
+"""
+
+
+def test_mlflow_loads_the_champion_without_fairlead_and_gives_the_same_numbers(
+    project: Path,
+) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            WITHOUT_FAIRLEAD,
+            f"sqlite:///{project}/.fairlead/mlflow.db",
+            str(project / "data/iris.csv"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=project,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    labels, probabilities = json.loads(done.stdout)
+    frame = pl.read_csv(project / "data/iris.csv")
+    bundle = load_bundle(bundle_of(project, champion(project)))
+    assert labels == bundle.predict(frame).tolist()
+    assert probabilities == bundle.predict_proba(frame).tolist()
+
+
+def bundle_of(project: Path, candidate: str) -> Path:
+    (bundle,) = [
+        path
+        for path in (project / ".fairlead/bundles").iterdir()
+        if json.loads((path / "manifest.json").read_text())["candidate"] == candidate
+    ]
+    return bundle
+
+
+@pytest.mark.parametrize(
+    ("variables", "options", "expected"),
+    [
+        ({}, [], "lda"),
+        ({"FAIRLEAD_MODEL": "decision_tree"}, [], "decision_tree"),
+        ({"FAIRLEAD_MODEL": "decision_tree"}, ["--model", "lda"], "lda"),
+    ],
+)
+def test_the_served_model_is_picked_without_a_code_change(
+    variables: dict[str, str], options: list[str], expected: str, project: Path
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("FAIRLEAD", "MLFLOW"))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "fairlead", "serve", ".", "--port", "0", *options],
+        cwd=project,
+        env={**environment, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as service:
+        try:
+            assert service.stdout is not None
+            url = next(
+                event["url"]
+                for event in map(json.loads, service.stdout)
+                if event["event"] == "ready"
+            )
+            with urllib.request.urlopen(f"{url}/model_info", timeout=10) as answer:  # noqa: S310
+                assert json.load(answer)["candidate"] == expected
+            record = {
+                "sepal_length": 5.1,
+                "sepal_width": 3.5,
+                "petal_length": 1.4,
+                "petal_width": 0.2,
+            }
+            asked = urllib.request.Request(  # noqa: S310
+                f"{url}/predict",
+                json.dumps(record).encode(),
+                {"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+                assert json.load(answer)["prediction"] == "setosa"
+        finally:
+            service.terminate()
+            assert service.wait(20) == 0

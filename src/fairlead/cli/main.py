@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from fairlead import __version__
 from fairlead.cli import models, projects, serving
 from fairlead.cli.terminal import errors
-from fairlead.errors import FairleadError
+from fairlead.errors import ExtraMissingError, FairleadError
+
+EXTRAS = {
+    **dict.fromkeys(
+        ("joblib", "matplotlib", "onnx", "polars", "sklearn", "threadpoolctl"), "train"
+    ),
+    **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
+}
+"""Module -> the extra that brings it."""
 
 app = typer.Typer(
     name="fairlead",
@@ -51,11 +59,20 @@ def main() -> None:
     try:
         app()
     except FairleadError as error:
-        errors().print(f"[bold red]error[/] [dim]({error.code})[/]", end=" ")
-        errors().print(str(error), markup=False, highlight=False)
-        sys.exit(1)
+        _end(error)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _end(ExtraMissingError(f"this command uses {error.name} and", extra))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(error: FairleadError) -> NoReturn:
+    errors().print(f"[bold red]error[/] [dim]({error.code})[/]", end=" ")
+    errors().print(str(error), markup=False, highlight=False)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

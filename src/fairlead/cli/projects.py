@@ -76,7 +76,9 @@ def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
     console = output()
     champion = result.champion
     if champion is None:
-        console.print("Not registered: nothing to serve by name.")
+        best = result.bundle()
+        console.print("Not registered, for lack of MLflow: pip install 'fairlead[mlflow]'")
+        console.print(f"Serve the best:  fairlead serve {best.path}", highlight=False)
         return
     shown = f"{champion.candidate} (version {champion.version})"
     if result.crowned:

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.data.contract import SHOWN_ROWS
-from fairlead.data.enforcement import Dataset, examine
-from fairlead.data.report import CheckResult, DataReport
-from fairlead.errors import DataInvalidError, ExpressionError
+from fairlead.data.enforcement import Dataset
+from fairlead.data.report import CheckResult
+from fairlead.errors import ExpressionError
 from fairlead.project.expressions import Expression, Scope, evaluate, parse
 from fairlead.project.scope import ROWS, feature_scope
-from fairlead.project.spec import DataSpec, Task
+from fairlead.project.spec import DataSpec
 
 Columns = Mapping[str, NDArray[np.float64]]
 
 
-def check_data(path: Path, task: Task, data: DataSpec) -> DataReport:
-    """Read a file, enforce its contract, run its checks, and report instead of raising.
-
-    Args:
-        path: a CSV or Parquet file.
-        task: what the target is.
-        data: columns, target and checks.
-
-    Returns:
-        What was found. Checks are run only if the contract holds.
-
-    Raises:
-        DataMissingError: there is no such file.
-        DataInvalidError: it is no table with these columns, or no row or class is left.
-    """
-    dataset, report = examine(path, task, data)
-    return report if dataset is None else replace(report, checks=run_checks(dataset, data))
-
-
-def run_checks(
-    dataset: Dataset, data: DataSpec, *, require: bool = False
-) -> tuple[CheckResult, ...]:
+def run_checks(dataset: Dataset, data: DataSpec) -> tuple[CheckResult, ...]:
     """Evaluate `data.checks` on the rows that are kept.
 
     A check that names nothing but `rows` is one verdict; any other must hold in every row. Values
@@ -52,23 +30,16 @@ def run_checks(
     Args:
         dataset: the rows.
         data: checks and derived columns.
-        require: raise if one fails.
 
     Returns:
         One result for each check, in their order.
 
     Raises:
         ExpressionError: a check is no condition in the language.
-        DataInvalidError: `require`, and at least one check fails.
     """
     scope = _scope(dataset, data)
     columns = _columns(dataset, data)
-    results = tuple(_run(parse(text, scope), columns, dataset.rows) for text in data.checks)
-    failed = [str(result) for result in results if not result.passed]
-    if require and failed:
-        found = f"data for which {'; '.join(failed)}"
-        raise DataInvalidError(Path(dataset.report.source), found, "each of `data.checks` to hold")
-    return results
+    return tuple(_run(parse(text, scope), columns, dataset.rows) for text in data.checks)
 
 
 def derive(data: DataSpec, columns: Columns) -> dict[str, NDArray[np.float64]]:

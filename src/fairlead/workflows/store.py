@@ -19,20 +19,19 @@ def bundle_store(project: Project) -> Path:
 
 
 def results_folder(project: Project) -> Path:
-    """Folder of leaderboard and figures; made if it does not exist."""
-    folder = project.root / STATE / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Folder of leaderboard and figures."""
+    return project.root / STATE / "results"
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file in one step: written beside it, synced, renamed.
+    """Replace a file in one step: written beside it, synced, renamed. Its folder is made.
 
     Raises:
         StorageError: it could not be written; the old file is still there.
     """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             file.write(content)
             file.flush()

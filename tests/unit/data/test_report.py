@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from fairlead.data.checks import check_data
+from fairlead.data.checks import run_checks
+from fairlead.data.enforcement import examine
 from fairlead.data.report import DataReport
 from fairlead.project.spec import DataSpec
 
@@ -36,7 +38,8 @@ ROWS = (
 
 def report_on(path: Path, rows: str = ROWS) -> DataReport:
     path.write_text(HEADER + rows)
-    return check_data(path, "classification", DATA)
+    dataset, report = examine(path, "classification", DATA)
+    return replace(report, checks=run_checks(dataset, DATA)) if dataset else report
 
 
 def shown(report: DataReport, width: int = 100) -> str:
