@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from fairlead.bundle.reading import Bundle
@@ -31,10 +32,12 @@ def create_app(
     """
     service = make_service(bundle, settings, version or ServedVersion())
     contract = bundle.contract
-    app = FastAPI(
+    # Its /docs loads Swagger UI from here, not from elsewhere: many services see no internet.
+    app = FastAPIOffline(
         title=bundle.name,
         version=service.label,
         description=f"Predicts {contract.target.name} ({contract.task}, {bundle.candidate}).",
+        redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
