@@ -96,7 +96,7 @@ def test_every_bundle_is_sound_and_predicts_for_the_raw_file(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     project, result = request.getfixturevalue(name)
-    frame = pl.read_csv(project.root / project.spec.data.path).head(200)
+    frame = pl.read_csv(project.root / project.spec.data.path, infer_schema_length=None).head(200)
     for folder in result.bundles.values():
         bundle = verify_bundle(folder)
         together = bundle.predict(frame)

@@ -51,18 +51,13 @@ def measure(bundle: Path) -> Measurements:
     return Measurements(**json.loads(done.stdout))
 
 
-def _resident_bytes() -> int:
-    """Resident memory of this process; 0 where the system does not say."""
-    status = Path("/proc/self/statm")
-    if not status.exists():
-        return 0
-    return int(status.read_text().split()[1]) * 4096
-
-
 def _measure_here(path: Path) -> Measurements:
+    import psutil
+
     from fairlead.bundle.reading import load_bundle
 
-    before = _resident_bytes()
+    process = psutil.Process()
+    before = process.memory_info().rss
     started = time.perf_counter()
     bundle = load_bundle(path)
     load_s = time.perf_counter() - started
@@ -78,7 +73,7 @@ def _measure_here(path: Path) -> Measurements:
     return Measurements(
         latency_p50_us=round(float(p50), 2),
         latency_p99_us=round(float(p99), 2),
-        memory_bytes=max(0, _resident_bytes() - before),
+        memory_bytes=max(0, process.memory_info().rss - before),
         load_s=round(load_s, 4),
         size_bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
     )

@@ -14,7 +14,7 @@ from fairlead.errors import ExtraMissingError, FairleadError
 
 EXTRAS = {
     **dict.fromkeys(
-        ("joblib", "matplotlib", "onnx", "polars", "sklearn", "threadpoolctl"), "train"
+        ("joblib", "matplotlib", "onnx", "polars", "psutil", "sklearn", "threadpoolctl"), "train"
     ),
     **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
 }
