@@ -58,7 +58,7 @@ class MlflowRegistry:
                 tags=notes,
                 # A server asks for it as proof that the source is ours; a database would look it
                 # up in whatever store the environment names (mlflow 3.17).
-                model_id=None if self._store.database else logged.model_id,
+                model_id=logged.model_id if self._store.is_server else None,
             )
             # As `mlflow.register_model` does: the logged model's page links to the version.
             link = json.dumps([{"name": name, "version": str(version.version)}])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+ARTIFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
+"""MLflow's own variable for where the files of new experiments go."""
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -33,15 +35,15 @@ ENVIRONMENT = {
 
 
 class MlflowStore:
-    """An MLflow tracking server or SQLite database, with its registry.
+    """An MLflow tracking server or database, with its registry.
 
     Args:
-        uri: `sqlite:///PATH`, `http://…` or `https://…`. The artifacts of a database are kept
-            beside it, in `mlflow-artifacts`; those of a server where the server keeps them.
+        uri: any address that MLflow takes. A server keeps the artifacts where it likes; those of
+            a database go to `MLFLOW_DEFAULT_ARTIFACT_ROOT`, and those of SQLite without one to
+            `mlflow-artifacts` beside it.
 
     Raises:
         ExtraMissingError: MLflow is not installed.
-        RegistryUnavailableError: the address is of another kind.
     """
 
     def __init__(self, uri: str) -> None:
@@ -49,16 +51,15 @@ class MlflowStore:
         if find_spec("mlflow") is None:
             raise ExtraMissingError("the MLflow registry", extra="mlflow")
         self.uri = uri
-        if not uri.startswith((SQLITE, "http://", "https://")):
-            raise RegistryUnavailableError(
-                _without_password(uri),
-                "expected sqlite:///PATH, http://… or https://…; reach another database through "
-                "`mlflow server`",
-            )
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a server stands before the database."""
+        return self.uri.startswith(("http://", "https://"))
 
     @property
     def database(self) -> Path | None:
-        """The SQLite file, or None for a server."""
+        """The SQLite file, or None for a server or another database."""
         if not self.uri.startswith(SQLITE):
             return None
         return Path(self.uri.removeprefix(SQLITE).partition("?")[0]).resolve()
@@ -94,18 +95,27 @@ class MlflowStore:
             if (found := client.get_experiment_by_name(name)) is not None:
                 return str(found.experiment_id)
             try:
-                return str(client.create_experiment(name, self._artifact_location))
+                return str(client.create_experiment(name, self._artifact_location()))
             except MlflowException as error:
                 # Another process was faster.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             return str(client.get_experiment_by_name(name).experiment_id)
 
-    @property
     def _artifact_location(self) -> str | None:
+        """Where a new experiment keeps its artifacts; None leaves that to the server."""
+        if self.is_server:
+            return None
+        if root := os.environ.get(ARTIFACT_ROOT):
+            return root if "://" in root else Path(root).resolve().as_uri()
+        if self.database is None:
+            raise RegistryUnavailableError(
+                _without_password(self.uri),
+                f"a database keeps no files: set {ARTIFACT_ROOT} to a folder or an object store "
+                "that all who use the database can reach",
+            )
         # Without a location MLflow writes to `mlruns` in the working folder.
-        database = self.database
-        return None if database is None else (database.parent / "mlflow-artifacts").as_uri()
+        return (self.database.parent / "mlflow-artifacts").as_uri()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
