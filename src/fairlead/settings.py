@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from fairlead.errors import SettingsError
 
 PREFIX = "FAIRLEAD_"
+MAX_PORT = 65535
 
 
 def _listed(value: object) -> object:
@@ -37,7 +38,7 @@ class Settings(BaseModel):
     """Folder or address that holds the files of `data.source.url` by their base name."""
     host: str = "127.0.0.1"
     """Address on which the service listens."""
-    port: int = Field(default=8000, ge=0, le=65535)
+    port: int = Field(default=8000, ge=0, le=MAX_PORT)
     """Port on which the service listens; 0 takes a free one."""
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Origins that browsers may call from, with commas between them; none by default."""
@@ -49,8 +50,10 @@ class Settings(BaseModel):
     """Seconds that a stopping service gives the requests in flight."""
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     """Largest request body that the service reads."""
+    max_rows: int = Field(default=10_000, ge=1)
+    """Most rows that one request may have."""
     cache: Path | None = None
-    """Folder for downloaded bundles; by default `.fairlead/cache` beside the project file."""
+    """Folder for downloaded bundles; by default `.fairlead/bundles` beside the project file."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -70,17 +70,21 @@ def train(
         Leaderboard, bundles and versions.
 
     Raises:
+        RegistryUnavailableError: the registry does not answer; nothing was trained.
         DataError: the data is missing, damaged, or breaks the contract.
         FairleadError: every candidate failed; the first one's error.
     """
     from fairlead.workflows import train as workflow
 
     settings = settings or read_settings()
-    registered = find_spec("mlflow") is not None
+    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
+    if registry is not None:
+        # Asked now: a training must not fail at its end because a server is down.
+        registry.versions(project.spec.name)
     return workflow.train(
         project,
-        registry=model_registry(project.root) if registered else None,
-        tracker=run_tracker(project) if registered else None,
+        registry=registry,
+        tracker=None if registry is None else run_tracker(project),
         only=only,
         jobs=jobs or settings.jobs,
         progress=progress,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from queue import Queue
@@ -25,6 +25,19 @@ import pytest
 from fairlead.bundle.reading import Bundle, load_bundle
 
 PATIENCE_S = 30.0
+HEAVY = ("pandas", "polars", "sklearn", "onnx", "mlflow", "pyarrow", "matplotlib", "scipy")
+SERVE = f"""
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {HEAVY}:
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Refuse())
+from fairlead.cli.main import main
+main()
+"""
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 BUNDLES = Path(__file__).parents[1] / "unit" / "serving" / "conftest.py"
 
@@ -73,10 +86,14 @@ class Worker:
         return self.process.wait(PATIENCE_S)
 
 
-@contextmanager
-def running(bundle: Path, **environ: str) -> Iterator[Worker]:
+def running(bundle: Path, **environ: str) -> AbstractContextManager[Worker]:
     command = [sys.executable, "-m", "fairlead.serving.worker", "--bundle", str(bundle)]
-    command += ["--port", "0", "--label", "champion", "--model-version", "3"]
+    return started([*command, "--label", "champion", "--model-version", "3"], **environ)
+
+
+@contextmanager
+def started(command: list[str], **environ: str) -> Iterator[Worker]:
+    command += ["--port", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, bufsize=1, text=True, env=os.environ | environ
     )
@@ -108,8 +125,8 @@ def bundle(
 
 @pytest.fixture(scope="module")
 def worker(bundle: Bundle) -> Iterator[Worker]:
-    with running(bundle.path, FAIRLEAD_MAX_BODY_BYTES="100000") as started:
-        yield started
+    with running(bundle.path, FAIRLEAD_MAX_BODY_BYTES="100000") as running_worker:
+        yield running_worker
 
 
 @pytest.fixture
@@ -233,3 +250,48 @@ def test_a_request_that_never_ends_does_not_keep_a_worker_alive(bundle: Bundle) 
         started = time.monotonic()
         assert worker.stop() == 0
         assert time.monotonic() - started < 8
+
+
+def test_a_bundle_is_served_where_only_the_serving_requirements_are_installed(
+    bundle: Bundle,
+) -> None:
+    # The names are refused in the process that looks for the bundle; the worker replaces it.
+    with started([sys.executable, "-c", SERVE, "serve", str(bundle.path)]) as worker:
+        assert httpx2.post(f"{worker.url}/predict", json=ROW).status_code == 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_a_worker_started_by_the_command_holds_no_training_library(bundle: Bundle) -> None:
+    command = [sys.executable, "-m", "fairlead", "serve", str(bundle.path)]
+    with started(command) as worker:
+        httpx2.post(f"{worker.url}/predict", json=ROW)
+        mapped = Path(f"/proc/{worker.process.pid}/maps").read_text()
+    assert "/onnxruntime/" in mapped
+    assert not [name for name in HEAVY if f"/{name}/" in mapped]
+
+
+def test_a_stopping_worker_sends_its_regular_clients_away(bundle: Bundle) -> None:
+    with (
+        running(bundle.path) as worker,
+        socket.create_connection(worker.address, PATIENCE_S) as slow,
+        httpx2.Client(base_url=worker.url) as regular,
+    ):
+        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+        assert "connection" not in regular.post("/predict", json=ROW).headers
+        worker.process.send_signal(signal.SIGTERM)
+        worker.wait_for("draining")
+        assert regular.post("/predict", json=ROW).headers["connection"] == "close"
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_is_served(worker: Worker, bundle: Bundle) -> None:
+    command = [sys.executable, "-m", "fairlead", "serve", str(bundle.path)]
+    done = subprocess.run(
+        [*command, "--port", str(worker.address[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 3
+    assert "address already in use" in json.loads(done.stdout)["event"]
+    assert "Traceback" not in done.stderr

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -22,9 +24,18 @@ mlflow = pytest.importorskip("mlflow")
 from fairlead.adapters.mlflow_registry import MlflowRegistry  # noqa: E402
 from fairlead.adapters.mlflow_tracking import MlflowTracker  # noqa: E402
 from fairlead.bundle.reading import load_bundle  # noqa: E402
-from fairlead.errors import ExtraMissingError, RegistryUnavailableError, StorageError  # noqa: E402
+from fairlead.errors import (  # noqa: E402
+    BundleError,
+    ExtraMissingError,
+    ModelVersionNotFoundError,
+    RegistryUnavailableError,
+    StorageError,
+)
+from fairlead.registry.promotion import promote, rollback  # noqa: E402
 from fairlead.registry.records import RunRecord  # noqa: E402
 from fairlead.testing.registry import contents, sample_bundle  # noqa: E402
+from fairlead.wiring import train  # noqa: E402
+from fairlead.workflows.load import load  # noqa: E402
 
 FRAMES = {
     "plain": pd.DataFrame({"length": [1.5, 9.0], "count": [1, 2], "colour": ["red", "blue"]}),
@@ -251,6 +262,93 @@ def test_a_database_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         MlflowRegistry(f"sqlite:///{tmp_path}/file/mlflow.db").versions("iris")
+
+
+def test_a_server_that_is_down_is_noticed_before_anything_is_trained(
+    reference_project: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = load(reference_project("iris"))
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(RegistryUnavailableError):
+        train(project, only=["rules"])
+    assert not (project.root / ".fairlead").exists()
+
+
+def test_a_damaged_database_is_told_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(RegistryUnavailableError, match="file is not a database"):
+        MlflowRegistry(f"sqlite:///{tmp_path}/mlflow.db").versions("iris")
+
+
+def test_a_database_of_a_newer_mlflow_is_told_without_a_trace(bundle: Path, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    MlflowRegistry(uri).register("iris", bundle)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        database.execute("update alembic_version set version_num = 'of tomorrow'")
+    program = (
+        "import sys; from fairlead.adapters.mlflow_registry import MlflowRegistry\n"
+        "from fairlead.errors import RegistryUnavailableError\n"
+        "try: MlflowRegistry(sys.argv[1]).versions('iris')\n"
+        "except RegistryUnavailableError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, uri],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "of tomorrow" in done.stdout or "schema" in done.stdout
+
+
+def test_a_moved_project_finds_its_bundles_and_goes_on(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    bundle = sample_bundle(before / "bundles")
+    registry = MlflowRegistry(f"sqlite:///{before}/mlflow.db")
+    tracker = MlflowTracker(f"sqlite:///{before}/mlflow.db", "iris")
+    first = registry.register("iris", bundle, run_id=tracker.log_run(RunRecord("rules")))
+    before.rename(after)
+
+    registry = MlflowRegistry(f"sqlite:///{after}/mlflow.db")
+    tracker = MlflowTracker(f"sqlite:///{after}/mlflow.db", "iris")
+    found = registry.fetch(registry.resolve("iris", "1"), after / "bundles")
+    second = registry.register("iris", found, run_id=tracker.log_run(RunRecord("rules")))
+
+    assert found == after / "bundles" / first.digest
+    assert contents(registry.fetch(second, tmp_path / "elsewhere")) == contents(found)
+    assert not before.exists()
+    with pytest.raises(RegistryUnavailableError, match="before"):
+        registry.fetch(first, tmp_path / "empty")
+
+
+def test_what_another_program_registered_is_listed_but_neither_fetched_nor_promoted(
+    bundle: Path, store: str, tmp_path: Path
+) -> None:
+    registry = MlflowRegistry(store)
+    registry.register("shared", bundle, aliases=("champion",))
+    mlflow.MlflowClient(store, store).create_model_version("shared", str(tmp_path))
+    stranger = registry.resolve("shared", "2")
+    assert [version.digest for version in registry.versions("shared")][1:] == [""]
+    with pytest.raises(BundleError, match="not registered by Fairlead"):
+        registry.fetch(stranger, tmp_path)
+    with pytest.raises(BundleError, match="not registered by Fairlead"):
+        promote(registry, "shared", 2)
+    assert registry.resolve("shared", "champion").version == 1
+
+
+def test_versions_and_aliases_removed_in_mlflow_are_gone_here_too(bundle: Path, store: str) -> None:
+    registry = MlflowRegistry(store)
+    for _ in range(3):
+        promote(registry, "pruned", registry.register("pruned", bundle).version)
+    client = mlflow.MlflowClient(store, store)
+    client.delete_model_version("pruned", "2")
+    assert rollback(registry, "pruned").version == 1
+    client.delete_model_version("pruned", "1")
+    with pytest.raises(ModelVersionNotFoundError) as caught:
+        registry.resolve("pruned", "champion")
+    assert caught.value.known == ("3",)
+    assert promote(registry, "pruned", 3).aliases == ("champion",)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from fairlead.errors import ExtraMissingError, RegistryUnavailableError, StorageError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 ARTIFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 """MLflow's own variable for where the files of new experiments go."""
+BESIDE = "mlflow-artifacts"
+"""Folder beside a SQLite database for the files of its experiments."""
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -92,10 +95,17 @@ class MlflowStore:
         from mlflow import MlflowException
 
         with self.translated():
-            if (found := client.get_experiment_by_name(name)) is not None:
+            location = self._artifact_location()
+            found = client.get_experiment_by_name(name)
+            if found is not None and _was_left_behind(found.artifact_location, location):
+                # The address of an experiment's files cannot be changed.
+                client.rename_experiment(
+                    found.experiment_id, f"{name} (moved, {found.experiment_id})"
+                )
+            elif found is not None:
                 return str(found.experiment_id)
             try:
-                return str(client.create_experiment(name, self._artifact_location()))
+                return str(client.create_experiment(name, location))
             except MlflowException as error:
                 # Another process was faster.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -115,19 +125,27 @@ class MlflowStore:
                 "that all who use the database can reach",
             )
         # Without a location MLflow writes to `mlruns` in the working folder.
-        return (self.database.parent / "mlflow-artifacts").as_uri()
+        return (self.database.parent / BESIDE).as_uri()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn what MLflow raises into RegistryUnavailableError."""
+        from alembic.util import CommandError
         from mlflow import MlflowException
         from requests import RequestException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except (MlflowException, RequestException) as error:
+        except (MlflowException, RequestException, SQLAlchemyError, CommandError) as error:
             reason = _without_password(str(error).partition("\n")[0])
             raise RegistryUnavailableError(_without_password(self.uri), reason) from error
+
+
+def _was_left_behind(found: str, wanted: str | None) -> bool:
+    """Whether a database was moved away from the folder that its experiment writes to."""
+    folder = Path(unquote(found.removeprefix("file://")))
+    return wanted not in (None, found) and folder.name == BESIDE and not folder.exists()
 
 
 def _without_password(text: str) -> str:

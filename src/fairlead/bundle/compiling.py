@@ -21,17 +21,30 @@ def compile_model(fitted: Fitted) -> onnx.ModelProto:
         CompileError: the estimator cannot be expressed exactly.
     """
     graph = Graph(len(fitted.contract.columns))
-    design = graph.named(DESIGN, fitted.preprocessing.compile(graph))
+    design = fitted.preprocessing.compile(graph)
+    graph.name(design, DESIGN)
     family, context = fitted.candidate.family, fitted.context
     outputs = family.compile(fitted.estimator, graph, design, context)
     if outputs.scores is not None:
-        graph.named(SCORES, outputs.scores)
+        graph.name(outputs.scores, SCORES)
     classes = len(context.classes)
     kind = TensorProto.INT64 if classes else TensorProto.DOUBLE
     public = {"prediction": (outputs.prediction, kind, 1)}
     if outputs.probabilities is not None:
         public["probabilities"] = (outputs.probabilities, TensorProto.DOUBLE, classes)
     return graph.model(public)
+
+
+def inspected(model: onnx.ModelProto, design_width: int) -> onnx.ModelProto:
+    """A compiled model that also gives its design matrix and its raw scores, where it has them."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    made = {name for node in model.graph.node for name in node.output}
+    for name, width in ((DESIGN, design_width), (SCORES, "j")):
+        if name in made:
+            inner = helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", width])
+            copy.graph.output.append(inner)
+    return copy
 
 
 def estimator_part(model: onnx.ModelProto, width: int) -> onnx.ModelProto:
@@ -44,16 +57,16 @@ def estimator_part(model: onnx.ModelProto, width: int) -> onnx.ModelProto:
     Returns:
         A model with the outputs of `model` and, where there are any, the raw scores.
     """
-    part = onnx.ModelProto()
-    part.CopyFrom(model)
-    graph = part.graph
-    names = [node.output[0] for node in graph.node]
-    after = list(graph.node)[names.index(DESIGN) + 1 :]
-    del graph.node[:]
-    graph.node.add(op_type="Identity", input=["X"], output=[DESIGN])
-    graph.node.extend(after)
-    graph.input[0].CopyFrom(helper.make_tensor_value_info("X", TensorProto.DOUBLE, ["n", width]))
-    if SCORES in names:
-        graph.output.append(helper.make_tensor_value_info(SCORES, TensorProto.DOUBLE, ["n", "j"]))
+    part = inspected(model, width)
+    nodes, outputs = list(part.graph.node), list(part.graph.output)
+    names = [node.output[0] for node in nodes]
+    if DESIGN not in names:
+        return part  # the columns as they come are the design matrix
+    del part.graph.node[:], part.graph.output[:]
+    part.graph.node.add(op_type="Identity", input=["X"], output=[DESIGN])
+    part.graph.node.extend(nodes[names.index(DESIGN) + 1 :])
+    part.graph.output.extend(output for output in outputs if output.name != DESIGN)
+    X = helper.make_tensor_value_info("X", TensorProto.DOUBLE, ["n", width])
+    part.graph.input[0].CopyFrom(X)
     onnx.checker.check_model(part)
     return part

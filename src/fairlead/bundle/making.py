@@ -24,7 +24,7 @@ from fairlead.bundle.writing import write_bundle
 from fairlead.data.contract import Contract
 from fairlead.graph.builder import serialize
 from fairlead.graph.runtime import Session
-from fairlead.training.fitting import Fitted
+from fairlead.training.fitting import Fitted, blame
 
 REFERENCE_ROWS = 10_000
 
@@ -43,8 +43,10 @@ def compile_and_prove(fitted: Fitted, X: NDArray[np.float64]) -> ProvedGraph:
     Raises:
         CompileError: it cannot be compiled exactly.
         ParityError: it can, but the graph gives something else.
+        TrainingError: the estimator refuses rows that the contract admits.
     """
-    model = compile_model(fitted)
+    with blame(fitted.candidate.name):
+        model = compile_model(fitted)
     return ProvedGraph(serialize(model), prove(fitted, model, X, fitted.candidate.seed))
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fairlead.errors import BundleError
+
 WARM_UP = 200
 CALLS = 2_000
 
@@ -40,14 +42,17 @@ def measure(bundle: Path) -> Measurements:
     """Measure a bundle in a fresh process.
 
     Raises:
-        subprocess.CalledProcessError: the bundle cannot be loaded there.
+        BundleError: the bundle cannot be loaded there.
     """
     done = subprocess.run(  # noqa: S603 (our own module, no shell)
         [sys.executable, "-m", "fairlead.bundle.measure", str(bundle)],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise BundleError(bundle, (f"a fresh process cannot load it: {reason}",))
     return Measurements(**json.loads(done.stdout))
 
 

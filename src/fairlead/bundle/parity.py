@@ -1,9 +1,9 @@
 """Proves that a graph gives what the fitted estimator gives, where they are likeliest to differ.
 
-Rows: all training rows, random rows, and rows that reach a test of a tree and stand on, or one ulp
-(of float64 and of float32) beside, its threshold. The whole graph is compared on encoded rows; its
-part after the design matrix is taken out and compared once more there, where every threshold can
-be met exactly.
+The whole graph is compared on encoded rows, all of the training and random ones, and so is its
+design matrix. Its part after the design matrix is taken out and compared once more there, where
+every threshold can be met exactly: on rows that reach a test of a tree and stand on, or one ulp (of
+float64 and of float32) beside, its threshold, and on rows in which something is missing.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fairlead.bundle.compiling import estimator_part
+from fairlead.bundle.compiling import DESIGN, SCORES, estimator_part, inspected
 from fairlead.data.contract import Contract
 from fairlead.data.encoding import UNKNOWN
 from fairlead.errors import ParityError
 from fairlead.graph.builder import serialize
 from fairlead.graph.paths import witnesses
 from fairlead.graph.runtime import Session
-from fairlead.training.fitting import Fitted, Prediction, predict_design
+from fairlead.training.fitting import Fitted, blame
 
 RANDOM_ROWS = 5_000
 TESTS = 4_000
 """At most so many tests of trees are met, evenly spread over all; each with eight rows."""
-ROUTED_ROWS = 10_000
-"""At most so many rows are followed through the trees to find one for each test."""
+STARTS = 10_000
+"""At most so many rows are followed through the trees to find one that reaches each test."""
+RARE = 0.05
+"""Share of the random rows in which a value is missing, unknown or any of the declared ones."""
 
 Matrix = NDArray[np.float64]
 
@@ -42,7 +44,7 @@ class Difference:
         rows: rows compared.
         differing: rows that are not bit for bit equal.
         worst: largest difference relative to the output's size.
-        tolerance: what the family allows; 0 means bit for bit.
+        tolerance: what is allowed; 0 means bit for bit.
     """
 
     output: str
@@ -50,6 +52,12 @@ class Difference:
     differing: int
     worst: float
     tolerance: float
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the graph may ship."""
+        # A difference may be too small for `worst`, next to huge outputs.
+        return not self.differing or 0 < self.tolerance >= self.worst
 
 
 @dataclass(frozen=True)
@@ -82,15 +90,18 @@ def prove(fitted: Fitted, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof
     random = random_rows(fitted.contract, X, rng)
     raw = np.vstack([X, random])
     D = fitted.preprocessing.transform(raw)
-    part = estimator_part(model, D.shape[1])
+    width = D.shape[1]
+    part = estimator_part(model, width)
     edges = threshold_rows(part, D)
     met = np.vstack([D, edges])
+    if not fitted.candidate.family.design.fill_missing:
+        met = np.vstack([met, missing_rows(D)])
     differences = [
-        *_differences(fitted, serialize(model), raw, D),
-        *_differences(fitted, serialize(part), met, met),
+        *_differences(fitted, inspected(model, width), raw, D),
+        *_differences(fitted, part, met, met),
     ]
     for difference in differences:
-        if not difference.worst <= difference.tolerance:
+        if not difference.is_allowed:
             raise ParityError(
                 difference.output,
                 difference.differing,
@@ -111,14 +122,20 @@ def random_rows(contract: Contract, X: Matrix, rng: np.random.Generator) -> Matr
     for index, column in enumerate(contract.columns.values()):
         values = rows[:, index]
         if column.type == "number":
-            spread = np.nanstd(X[:, index]) if np.isfinite(X[:, index]).any() else 0.0
-            values += rng.normal(0.0, 1.0, RANDOM_ROWS) * 0.1 * spread
+            with np.errstate(over="ignore", invalid="ignore"):
+                spread = np.nanstd(X[:, index]) if np.isfinite(X[:, index]).any() else 0.0
+            if np.isfinite(spread):
+                values += rng.normal(0.0, 1.0, RANDOM_ROWS) * 0.1 * spread
             if column.outliers in ("reject", "drop"):
                 values[:] = np.clip(values, column.min, column.max)
+        # What training rows never held may come all the same.
+        if column.type in ("category", "boolean"):
+            rare = rng.random(RANDOM_ROWS) < RARE
+            values[rare] = rng.integers(0, len(column.values) or 2, rare.sum())
         if column.type == "category" and column.unknown == "flag":
-            values[rng.random(RANDOM_ROWS) < 0.05] = UNKNOWN
+            values[rng.random(RANDOM_ROWS) < RARE] = UNKNOWN
         if column.nullable and column.missing != "reject":
-            values[rng.random(RANDOM_ROWS) < 0.05] = np.nan
+            values[rng.random(RANDOM_ROWS) < RARE] = np.nan
     return rows
 
 
@@ -134,16 +151,30 @@ def threshold_rows(model: onnx.ModelProto, D: Matrix) -> Matrix:
     Returns:
         Shape (r, m), float64; eight for each of at most TESTS tests, evenly spread.
     """
-    found = witnesses(model, D[:ROUTED_ROWS])
+    starts = _spread(D)
+    found = witnesses(model, starts)
     # A test whether a value is missing has an infinite threshold.
     tests = np.flatnonzero(np.abs(found.threshold) < np.finfo(np.float32).max / 2)
     if not len(tests):
         return np.empty((0, D.shape[1]))
     chosen = tests[np.unique(np.linspace(0, len(tests) - 1, TESTS).astype(np.int64))]
     values = beside(found.threshold[chosen])
-    rows = np.tile(D[found.row[chosen]], (len(values), 1))
+    rows = np.tile(starts[found.row[chosen]], (len(values), 1))
     rows[np.arange(len(rows)), np.tile(found.feature[chosen], len(values))] = values.ravel()
     return rows
+
+
+def missing_rows(D: Matrix) -> Matrix:
+    """At most STARTS rows, in each of which one value is missing, column by column in turn."""
+    rows = _spread(D).copy()
+    turn = np.arange(len(rows))
+    rows[turn, turn % D.shape[1]] = np.nan
+    return rows
+
+
+def _spread(D: Matrix) -> Matrix:
+    """At most STARTS of the rows, evenly spread."""
+    return D[np.unique(np.linspace(0, len(D) - 1, STARTS).astype(np.int64))]
 
 
 def beside(thresholds: Matrix) -> Matrix:
@@ -160,31 +191,28 @@ def beside(thresholds: Matrix) -> Matrix:
     return np.stack([*doubles, *(values.astype(np.float64) for values in singles)])
 
 
-def _differences(fitted: Fitted, model: bytes, rows: Matrix, D: Matrix) -> list[Difference]:
-    outputs = Session(model).run(rows)
-    expected: Prediction = predict_design(fitted, D)
-    family = fitted.candidate.family
+def _differences(
+    fitted: Fitted, model: onnx.ModelProto, rows: Matrix, D: Matrix
+) -> list[Difference]:
+    """Compare every output of a graph on rows whose design matrix is D."""
+    candidate, expected = fitted.candidate, fitted.predict_design(D)
+    family, allowed = candidate.family, candidate.family.tolerance
+    outputs = Session(serialize(model)).run(rows)
     found = [
-        compare(
-            "prediction", outputs["prediction"][:, 0], expected.values, family.tolerance.prediction
-        )
+        compare("prediction", outputs["prediction"][:, 0], expected.values, allowed.prediction)
     ]
     if expected.probabilities is not None:
+        shares = outputs["probabilities"]
         found.append(
-            compare(
-                "probabilities",
-                outputs["probabilities"],
-                expected.probabilities,
-                family.tolerance.probabilities,
-            )
+            compare("probabilities", shares, expected.probabilities, allowed.probabilities)
         )
-    scores = family.scores(fitted.estimator, D) if "scores" in outputs else None
+    if DESIGN in outputs:
+        found.append(compare(DESIGN, outputs[DESIGN], D, 0.0))
+    with blame(candidate.name):
+        scores = family.scores(fitted.estimator, D) if SCORES in outputs else None
     if scores is not None:
-        found.append(
-            compare(
-                "scores", outputs["scores"], scores.reshape(len(D), -1), family.tolerance.scores
-            )
-        )
+        scores = scores.reshape(len(D), -1)
+        found.append(compare(SCORES, outputs[SCORES], scores, allowed.scores))
     return found
 
 
@@ -201,8 +229,9 @@ def compare(
     worst = 0.0
     if not same.all():
         a, e = actual[~same].astype(np.float64), expected[~same].astype(np.float64)
-        size = np.maximum(np.abs(e), np.nanstd(expected.astype(np.float64)))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        known = expected[np.isfinite(expected)]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            size = np.maximum(np.abs(e), np.std(known) if known.size else 0.0)
             relative = np.abs(a - e) / size
         worst = float(np.where(np.isnan(relative), np.inf, relative).max())
     return Difference(output, len(rows), int((~rows).sum()), worst, tolerance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def sketch(contract: Contract, X: NDArray[np.float64]) -> dict[str, Any]:
 
     Returns:
         `rows`, and per column the missing count and either category counts (`unknown` apart) or
-        mean, standard deviation and 101 evenly spaced quantiles of what is there.
+        mean, standard deviation and 101 evenly spaced quantiles of what is there; None where
+        numbers are so large that they overflow.
     """
     columns: dict[str, Any] = {}
     for (name, column), x in zip(contract.columns.items(), X.T, strict=True):
@@ -32,8 +34,14 @@ def sketch(contract: Contract, X: NDArray[np.float64]) -> dict[str, Any]:
             summary["counts"] = dict(zip(column.values, counts.tolist(), strict=True))
             summary["unknown"] = int((known < 0).sum())
         elif len(known):
-            summary["mean"] = float(known.mean())
-            summary["std"] = float(known.std())
-            summary["quantiles"] = np.quantile(known, np.linspace(0, 1, QUANTILES)).tolist()
+            with np.errstate(over="ignore", invalid="ignore"):
+                summary["mean"] = _finite(known.mean())
+                summary["std"] = _finite(known.std())
+                quantiles = np.quantile(known, np.linspace(0, 1, QUANTILES))
+            summary["quantiles"] = [_finite(value) for value in quantiles]
         columns[name] = summary
     return {"rows": len(X), "columns": columns}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

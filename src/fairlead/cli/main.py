@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -55,23 +56,32 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; an error of Fairlead's own ends with its message and status 1."""
+    """Run the command line; what the user or the system can mend ends in a message and status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Not every terminal and not every pipe has the characters of the tables.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except FairleadError as error:
-        _end(error)
+        _end(error.code, str(error))
+    except OSError as error:
+        # No folder where one must be, no permission, no space: what no workflow foresees.
+        _end("system", str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        _end(ExtraMissingError(f"this command uses {error.name} and", extra))
+        missing = ExtraMissingError(f"this command uses {error.name} and", extra)
+        _end(missing.code, str(missing))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _end(error: FairleadError) -> NoReturn:
-    errors().print(f"[bold red]error[/] [dim]({error.code})[/]", end=" ")
-    errors().print(str(error), markup=False, highlight=False)
+def _end(code: str, message: str) -> NoReturn:
+    from rich.text import Text
+
+    errors().print(Text.assemble(("error", "bold red"), " ", (f"({code})", "dim"), " ", message))
     sys.exit(1)
 
 

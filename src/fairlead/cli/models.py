@@ -108,7 +108,7 @@ def _cell(value: Any) -> str:
 
 @models.command()
 def alias(name: str, reference: Reference, project: ProjectOption = Path()) -> None:
-    """Point an alias at a version. For the champion use promote, which keeps its history."""
+    """Point an alias at a version; to move the champion is to promote."""
     from fairlead.workflows.models import move_alias
 
     loaded, registry = _open(project)

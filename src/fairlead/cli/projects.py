@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +34,7 @@ def fetch(project: ProjectPath = Path()) -> None:
     settings, loaded = read_settings(), load(project)
     with download_bar(Path(loaded.spec.data.path).name) as bar:
         result = fetch(loaded, settings, bar)
-    output().print(str(result), highlight=False)
+    output().print(str(result))
 
 
 def check(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
@@ -78,15 +79,16 @@ def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
     if champion is None:
         best = result.bundle()
         console.print("Not registered, for lack of MLflow: pip install 'fairlead[mlflow]'")
-        console.print(f"Serve the best:  fairlead serve {best.path}", highlight=False)
+        console.print(f"Serve the best:  fairlead serve {shlex.quote(str(best.path))}")
         return
+    place = shlex.quote(str(project))
     shown = f"{champion.candidate} (version {champion.version})"
     if result.crowned:
         console.print(f"Champion: {shown}, the first one, by cross-validation.")
     else:
         console.print(f"Champion is still {shown}; the best of this training is the challenger.")
-        console.print(f"Promote it:  fairlead models promote challenger --project {project}")
-    console.print(f"Serve it:    fairlead serve {project}", highlight=False)
+        console.print(f"Promote it:  fairlead models promote challenger --project {place}")
+    console.print(f"Serve it:    fairlead serve {place}")
 
 
 def leaderboard(

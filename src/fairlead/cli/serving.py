@@ -23,7 +23,10 @@ def serve(
         typer.Option(help="Candidate, alias or version; FAIRLEAD_MODEL, or the champion."),
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address; FAIRLEAD_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port, 0 for a free one; FAIRLEAD_PORT.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port, 0 for a free one; FAIRLEAD_PORT."),
+    ] = None,
 ) -> None:
     """Serve a model over HTTP."""
     from fairlead.settings import read_settings
@@ -41,7 +44,7 @@ def serve(
     ):
         if value is not None:
             command += [f"--{name}", str(value)]
-    errors().print(f"serving {served.bundle.name[:12]}, Ctrl-C to stop", highlight=False)
+    errors().print(f"serving {served.bundle.name[:12]}, Ctrl-C to stop")
     sys.stdout.flush()
     sys.stderr.flush()
     # The worker takes this process over and carries nothing of the registry's client.
@@ -57,6 +60,5 @@ def verify(path: Annotated[Path, typer.Argument(help="The bundle's folder.")]) -
     count = len(sound.golden()["records"])
     output().print(
         f"{sound.name}/{sound.candidate} {sound.digest} is sound: "
-        f"{len(sound.manifest['files'])} files, {count} golden rows, bit for bit",
-        highlight=False,
+        f"{len(sound.manifest['files'])} files, {count} golden rows, bit for bit"
     )

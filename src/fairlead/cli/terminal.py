@@ -1,4 +1,7 @@
-"""What commands share: their arguments, the consoles, the progress bars."""
+"""What commands share: their arguments, the consoles, the progress bars.
+
+The consoles print text as it is: a path or a category may look like rich's markup.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def output() -> Console:
     """Where results go; not narrower than the tables need when it is not a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 120))
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)
+    return console
 
 
 def errors() -> Console:
     """Where errors, progress and hints go."""
-    return Console(stderr=True, soft_wrap=True)
+    return Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
 
 
 class TrainingBars:
@@ -53,7 +58,7 @@ def training_bars() -> Iterator[TrainingBars]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -68,8 +73,10 @@ def download_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar for one download: called with the bytes so far and the bytes in all."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    description = TextColumn("{task.description}", markup=False)
+    columns = (description, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = errors()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, disable=quiet, transient=True) as progress:
         bar = progress.add_task(name, total=None)
         yield lambda done, total: progress.update(bar, completed=done, total=total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -99,7 +100,8 @@ def _numbers(series: pl.Series) -> ParsedColumn:
         values[rest] = closer = _floats(texts.cast(pl.Float64, strict=False))
         missing = texts.is_in(list(MISSING_TOKENS)).to_numpy()
         inexact = texts.str.contains(_INTEGER_TEXT).to_numpy()
-        inexact[inexact] = [abs(int(text)) > EXACT_INTEGERS for text in texts.filter(inexact)]
+        # `int` refuses more than 4300 digits.
+        inexact[inexact] = [abs(Decimal(text)) > EXACT_INTEGERS for text in texts.filter(inexact)]
         wrong[rest] = ~missing & (~np.isfinite(closer) | inexact)
     return _parsed(values, wrong)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -137,7 +138,7 @@ class DataReport:
             f"[bold]{escape(self.source)}[/]  {_counted(self.rows_read, 'row')}, "
             f"{_counted(len(self.columns), 'column')}  [dim]fingerprint {self.fingerprint[:12]}[/]"
         )
-        return Group(head, self._table(), *map(Text.from_markup, self._lines()))
+        return Group(Text.from_markup(head), self._table(), *map(Text.from_markup, self._lines()))
 
     def _table(self) -> Table:
         shown = [
@@ -173,7 +174,7 @@ class DataReport:
             yield f"[yellow]![/] not declared, ignored: {escape(', '.join(self.undeclared))}"
         for column in self.columns:
             if column.policy:
-                yield f"[yellow]![/] {column.name}: {'; '.join(column.policy)}"
+                yield f"[yellow]![/] {column.name}: {escape('; '.join(column.policy))}"
         if self.duplicates and self.duplicates_policy != "reject":
             done = "kept" if self.duplicates_policy == "keep" else "dropped"
             yield f"[yellow]![/] {_counted(self.duplicates, 'duplicate row')} {done}"
@@ -209,9 +210,8 @@ def _summary(column: ColumnReport, rows: int) -> str:
 
 
 def _time(seconds: float) -> str:
-    # `fromtimestamp` fails on some platforms before 1970.
-    start = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
-    return (start + timedelta(seconds=seconds)).isoformat(sep=" ").removesuffix("+00:00")
+    # Unlike `datetime`, numpy knows the years before 1 and after 9999.
+    return str(np.datetime64(math.floor(seconds), "s")).replace("T", " ")
 
 
 def _percent(rows: int, of: int) -> str:

@@ -83,7 +83,7 @@ def _read_parquet(path: Path, names: Sequence[str]) -> Table:
 
 def _read_csv(path: Path, names: Sequence[str]) -> Table:
     content = _content(path)
-    if content == b"\n":
+    if not content.strip():
         raise DataInvalidError(path, "an empty file", "a header and rows")
     try:
         separator, header = _header(content, names)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fairlead.data.encoding import UNKNOWN
 from fairlead.data.parsing import ParsedColumn
@@ -46,11 +48,18 @@ def summarise(
         broken=broken,
         policy=() if broken else tuple(_policies(spec, missing, below + above, unknown)),
         minimum=float(known.min()) if measured and len(known) else None,
-        mean=float(known.mean()) if measured and len(known) else None,
+        mean=_mean(known) if measured and len(known) else None,
         maximum=float(known.max()) if measured and len(known) else None,
         distinct=None if measured else len(top),
         top=tuple(top[:TOP]),
     )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """The mean, finite where the sum is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(values.mean())
+    return mean if math.isfinite(mean) else float((values / len(values)).sum())
 
 
 def _counts(spec: ColumnSpec, column: ParsedColumn) -> list[tuple[str, int]]:

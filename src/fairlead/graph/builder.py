@@ -28,6 +28,7 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._initializers: list[onnx.TensorProto] = []
+        self._names: dict[str, str] = {}
 
     @property
     def X(self) -> str:  # noqa: N802 (the field's name for the design matrix)
@@ -52,10 +53,10 @@ class Graph:
         )
         return output
 
-    def named(self, name: str, value: str) -> str:
-        """Give a value a name by which it can be found in the finished model."""
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        return name
+    def name(self, value: str, name: str) -> None:
+        """Have a value called so in the finished model; the input keeps its own name."""
+        if value != INPUT:
+            self._names[value] = name
 
     def column(self, value: str, index: int) -> str:
         """One column of a [n, d] value, as [n, 1]."""
@@ -71,15 +72,18 @@ class Graph:
         Args:
             outputs: public name -> (value, TensorProto element type, width or a name for it).
         """
-        nodes = [
-            *self._nodes,
-            *(
-                helper.make_node("Identity", [value], [name])
-                for name, (value, _, _) in outputs.items()
-            ),
-        ]
+        made = {node.output[0] for node in self._nodes}
+        for name, (value, _, _) in outputs.items():
+            # A node costs time: only what is no node's own result is copied.
+            if value in made - set(self._names):
+                self.name(value, name)
+            else:
+                self._nodes.append(helper.make_node("Identity", [value], [name]))
+        for node in self._nodes:
+            node.input[:] = [self._names.get(value, value) for value in node.input]
+            node.output[:] = [self._names.get(value, value) for value in node.output]
         graph = helper.make_graph(
-            nodes,
+            self._nodes,
             "fairlead",
             [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, ["n", self.width])],
             [

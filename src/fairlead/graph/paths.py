@@ -38,9 +38,9 @@ def witnesses(model: onnx.ModelProto, D: NDArray[np.float64]) -> Witnesses:
     for node in input_ensembles(model):
         ensemble = _Ensemble(node)
         reached = ensemble.route(D)
-        met = np.flatnonzero(reached >= 0)
+        met = np.flatnonzero((reached >= 0) & ensemble.decides)
         features.append(ensemble.feature[met])
-        thresholds.append(ensemble.threshold[met])
+        thresholds.append(ensemble.threshold[met].astype(np.float64))
         rows.append(reached[met])
     if not features:
         none = np.empty(0, np.int64)
@@ -59,14 +59,22 @@ class _Ensemble:
 
         self.roots = integers("tree_roots")
         self.feature = integers("nodes_featureids")
-        self.threshold = numpy_helper.to_array(fields["nodes_splits"].t).astype(np.float64)
+        self.threshold = numpy_helper.to_array(fields["nodes_splits"].t)
         self._next = integers("nodes_truenodeids"), integers("nodes_falsenodeids")
         self._is_leaf = integers("nodes_trueleafs"), integers("nodes_falseleafs")
         self._missing_true = integers("nodes_missing_value_tracks_true").astype(np.bool_)
         self._strict = bool((numpy_helper.to_array(fields["nodes_modes"].t) == LT).any())
 
+    @property
+    def decides(self) -> NDArray[np.bool_]:
+        """Tests whose branches differ: that of a tree of one leaf decides nothing."""
+        (true, false), (true_leaf, false_leaf) = self._next, self._is_leaf
+        differ: NDArray[np.bool_] = (true != false) | (true_leaf != false_leaf)
+        return differ
+
     def route(self, D: NDArray[np.float64]) -> NDArray[np.int64]:
         """The last row that reaches each test, -1 where none does."""
+        D = D.astype(self.threshold.dtype)  # as the node reads them
         reached = np.full(len(self.feature), -1, np.int64)
         for root in self.roots:
             rows = np.arange(len(D))

@@ -31,7 +31,7 @@ class Session:
             options,
             providers=["CPUExecutionProvider"],
         )
-        self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+        self.outputs: list[str] = [output.name for output in self._session.get_outputs()]
         self.width: int = self._session.get_inputs()[0].shape[1]
 
     def run(self, X: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
@@ -43,4 +43,4 @@ class Session:
         Returns:
             Output name -> array with n rows.
         """
-        return dict(zip(self.outputs, self._session.run(None, {"X": X}), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, {"X": X}), strict=True))

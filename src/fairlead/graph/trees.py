@@ -138,12 +138,13 @@ def _attributes(tree: Tree, nodes: int, leaves: int) -> dict[str, NDArray[Any]]:
     leaf = tree.left == NO_CHILD
     inner = np.flatnonzero(~leaf)
     number = np.where(leaf, np.cumsum(leaf) - 1 + leaves, np.cumsum(~leaf) - 1 + nodes)
-    left, right = tree.left[inner], tree.right[inner]
+    left, right, feature = tree.left[inner], tree.right[inner], tree.feature[inner]
     if not inner.size:
-        # A root must be a test: both its branches lead to the only leaf.
-        inner = left = right = np.array([0])
+        # A root must be a test: both its branches lead to the only leaf. It reads a column that
+        # there is, whatever the library writes into leaves (scikit-learn: -2).
+        inner = left = right = feature = np.array([0])
     return {
-        "nodes_featureids": tree.feature[inner],
+        "nodes_featureids": feature,
         "nodes_splits": tree.threshold[inner],
         "nodes_truenodeids": number[left],
         "nodes_trueleafs": leaf[left],

@@ -24,9 +24,10 @@ class Design:
 
     Attributes:
         categories: `one_hot` one column per category; `drop_first` the same without the first,
-            for models that a redundant column disturbs; `code` the category's index.
+            for models that a redundant column disturbs, to which an unknown category is the first;
+            `code` the category's index, -1 for an unknown one.
         fill_missing: whether what is still missing is filled (median of a number, most frequent
-            category), because the estimator refuses NaN.
+            category or truth value), because the estimator refuses NaN.
         scale: whether numbers are brought to mean 0 and variance 1.
     """
 

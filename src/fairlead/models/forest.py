@@ -72,11 +72,12 @@ class RandomForestParameters(ForestParameters):
 
 
 class _QuietOutOfBag:
-    """A forest that does not warn of rows which every tree saw: `out_of_bag` marks them."""
+    """A forest that does not warn of few rows, or which every tree saw: `out_of_bag` marks them."""
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Any:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")
+            warnings.filterwarnings("ignore", message="R.2 score is not well-defined")
             return super().fit(X, y)  # type: ignore[misc]
 
 

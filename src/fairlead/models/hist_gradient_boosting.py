@@ -55,6 +55,21 @@ class HistGradientBoostingParameters(Parameters):
     """`balanced` gives every class the same total weight (classification)."""
 
 
+class _EmptyColumns:
+    """A booster that learns nothing from a column without a value; scikit-learn 1.9 refuses it."""
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Any:
+        return super().fit(np.where(np.isnan(X).all(axis=0), 0.0, X), y)  # type: ignore[misc]
+
+
+class BoostingClassifier(_EmptyColumns, HistGradientBoostingClassifier):  # type: ignore[misc]
+    """scikit-learn's boosted classifier."""
+
+
+class BoostingRegressor(_EmptyColumns, HistGradientBoostingRegressor):  # type: ignore[misc]
+    """scikit-learn's boosted regressor."""
+
+
 class HistGradientBoosting(Family):
     """Trees that each correct the sum of those before."""
 
@@ -77,8 +92,8 @@ class HistGradientBoosting(Family):
         options = parameters.model_dump(exclude=other_tasks(parameters, context))
         options |= {"early_stopping": False, "random_state": context.seed}
         if context.task == "classification":
-            return HistGradientBoostingClassifier(**options)
-        return HistGradientBoostingRegressor(**options)
+            return BoostingClassifier(**options)
+        return BoostingRegressor(**options)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
         """The baseline, then every tree in the order of training; one sum per class."""

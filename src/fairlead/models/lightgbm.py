@@ -27,6 +27,8 @@ from fairlead.models.tree import other_tasks
 # Bits of a node's `decision_type` in LightGBM's model text.
 CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT = 1, 2, 2
 MISSING_NONE, MISSING_NAN = 0, 2
+# What LightGBM takes for 0: its `kZeroThreshold`, a float32.
+ZERO = float(np.float32(1e-35))
 # The largest double whose 1 / (1 + exp(-x)) is rounded to 1/2.
 EVEN = 1.5 * 2.0**-53
 
@@ -161,6 +163,9 @@ def _tree(block: str, target: int) -> Tree:
     # A feature without missing values in training: NaN counts as 0.
     missing_left = np.where(missing == MISSING_NAN, kind & DEFAULT_LEFT > 0, threshold >= 0.0)
     none = np.full(len(leaves), -1)
+    # A number so near to 0 is 0 to LightGBM: its tests cannot tell such numbers apart.
+    threshold[(threshold >= -ZERO) & (threshold < 0)] = np.nextafter(-ZERO, -np.inf)
+    threshold[(threshold >= 0) & (threshold < ZERO)] = ZERO
     return Tree(
         feature=np.append(np.array(fields["split_feature"].split(), np.int64), none),
         threshold=np.append(threshold, np.zeros(len(leaves))),

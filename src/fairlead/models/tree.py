@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from onnx import TensorProto
+from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -97,9 +97,6 @@ def compile_trees(
         estimator: what they belong to.
         context: as it was fitted.
     """
-    # scikit-learn's trees read float32 and compare it with thresholds in double.
-    single = graph.op("Cast", features, to=TensorProto.FLOAT)
-    features = graph.op("Cast", single, to=TensorProto.DOUBLE)
     members = [tree.tree_ for tree in trees]
     targets = members[0].value.shape[2]
     ensemble = [_tree(member, target) for member in members for target in range(targets)]
@@ -116,7 +113,7 @@ def _tree(member: Any, target: int) -> Tree:
     """One class of a fitted `Tree`: a leaf of the operator has one target."""
     tree = Tree(
         feature=member.feature,
-        threshold=member.threshold,
+        threshold=unrounded(member.threshold),
         left=member.children_left,
         right=member.children_right,
         missing_left=member.missing_go_to_left.astype(np.bool_),
@@ -124,3 +121,16 @@ def _tree(member: Any, target: int) -> Tree:
         target=target,
     )
     return merged(tree)
+
+
+def unrounded(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The doubles t for which x <= t says what scikit-learn's float32(x) <= threshold says.
+
+    Between the last float32 that passes a test and the first that does not, t is the last double
+    that is rounded to the former: their middle, if a tie goes there, or the double below it.
+    """
+    last = thresholds.astype(np.float32)
+    last = np.where(last > thresholds, np.nextafter(last, np.float32(-np.inf)), last)
+    first = np.nextafter(last, np.float32(np.inf))
+    middle = last / np.float64(2) + first / np.float64(2)
+    return np.where(middle.astype(np.float32) == last, middle, np.nextafter(middle, -np.inf))

@@ -102,6 +102,7 @@ def read_document(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         told = re.fullmatch(r"expected (.+?),? but (?:got|found) (.+)", error.problem or "")
         expected, found = told.groups() if told else ("well-formed YAML", error.problem or "none")
+        found = found.removeprefix("but ").removeprefix("found ")
         return _unreadable(Problem("YAML", found, expected, mark.line + 1 if mark else None))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

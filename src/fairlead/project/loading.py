@@ -113,6 +113,14 @@ def _in_file_order(problems: Iterable[Problem], document: Document) -> tuple[Pro
 
 
 def _located(path: Path) -> Path:
+    try:
+        return _found(path)
+    except OSError as error:
+        problem = Problem("file", error.strerror or "an error", "the path of a project")
+        raise ProjectError(path, (problem,)) from error
+
+
+def _found(path: Path) -> Path:
     if path.is_file():
         return path
     file = path / FILE_NAME

@@ -53,7 +53,8 @@ class Salvage:
         return [problem for problem in problems if not self._echoes(problem, values)]
 
     def _echoes(self, problem: Problem, values: Any) -> bool:
-        said = f"{problem.found} {_text_at(problem.where, values)}"
+        # Names stand in backticks; outside them, `a` is an article.
+        said = " ".join([*re.findall("`[^`]*`", problem.found), _text_at(problem.where, values)])
         for path in self.lost:
             if re.match(rf"{re.escape(key_path(path))}(?![^.\[])", problem.where):
                 return True

@@ -181,6 +181,8 @@ class ColumnSpec(SpecPart):
             yield SpecFault("values", f"{', '.join(twice)} more than once", "each value once")
         if self.type == "text" and self.role == "feature":
             yield SpecFault("role", "a text as a feature", "`role: ignore` or `role: group`")
+        if self.role == "time" and not (self.numeric or self.type == "datetime"):
+            yield SpecFault("role", f"a {self.type} as the time", "a datetime, number or integer")
         yield from self._missing_faults()
 
     def _missing_faults(self) -> Iterator[SpecFault]:

@@ -56,14 +56,14 @@ def create_app(
         )
     app.add_middleware(Observe, service=service)
     components = app.openapi().setdefault("components", {}).setdefault("schemas", {})
-    components.update(request_schemas(bundle) | response_schemas(bundle))
+    components.update(request_schemas(bundle, settings.max_rows) | response_schemas(bundle))
     return app
 
 
 def make_service(bundle: Bundle, settings: Settings, version: ServedVersion) -> Service:
     """The state of a service that is about to start."""
     return Service(
-        predictor=Predictor(bundle),
+        predictor=Predictor(bundle, settings.max_rows),
         version=version,
         settings=settings,
         monitor=Monitor(bundle.contract),

@@ -30,13 +30,27 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(document, enc_hook=str).decode()
 
 
+class _Patient(logging.StreamHandler[Any]):
+    """Survives a full disk or a reader that left: says so once, and goes on without a log."""
+
+    silent = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Told of each record that could not be written."""
+        del record
+        if not self.silent:
+            self.silent = True
+            reason = sys.exc_info()[1]
+            print(f"standard output cannot be written: {reason}", file=sys.stderr)  # noqa: T201
+
+
 def configure_logging(level: str) -> None:
     """Send every log of this process to standard output as JSON lines.
 
     Args:
         level: least severe level that is logged.
     """
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Patient(sys.stdout)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -49,7 +49,8 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *headers]
+                leaving = [(b"connection", b"close")] if self.service.draining else []
+                message["headers"] = [*message["headers"], *headers, *leaving]
             await send(message)
 
         try:

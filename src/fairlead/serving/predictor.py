@@ -14,7 +14,14 @@ from pydantic_core import from_json
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import Bundle
 from fairlead.serving.errors import Problem, not_json, unprocessable
-from fairlead.serving.rows import SHOWN_NAME, ReadRow, ReadRows, RowReader, RowRefusedError
+from fairlead.serving.rows import (
+    SHOWN_NAME,
+    Location,
+    ReadRow,
+    ReadRows,
+    RowReader,
+    RowRefusedError,
+)
 
 FORMS = ("features", "records")
 BODY = ("body",)
@@ -38,10 +45,17 @@ class Answer:
 
 
 class Predictor:
-    """A bundle that reads requests strictly by its contract and scores them."""
+    """A bundle that reads requests strictly by its contract and scores them.
 
-    def __init__(self, bundle: Bundle) -> None:
+    Args:
+        bundle: what scores.
+        max_rows: most rows of one request. A row of two bytes may break a rule in each column,
+            and each is told at length: without a bound the answer is 400 times the body.
+    """
+
+    def __init__(self, bundle: Bundle, max_rows: int) -> None:
         self.bundle = bundle
+        self.max_rows = max_rows
         self.rows = RowReader(bundle.contract)
         self._classes = bundle.contract.classes
 
@@ -63,6 +77,8 @@ class Predictor:
         ]
         if not isinstance(rows, list):
             problems.append(Problem("list_type", (*BODY, form), "Input should be a list of rows"))
+        elif len(rows) > self.max_rows:
+            problems.append(self._too_many((*BODY, form)))
         if problems:
             raise unprocessable(*problems)
         read = self.rows.features if form == "features" else self.rows.record
@@ -77,6 +93,8 @@ class Predictor:
         rows = parse(body)
         if not isinstance(rows, list):
             raise unprocessable(Problem("list_type", BODY, "Input should be a list of records"))
+        if len(rows) > self.max_rows:
+            raise unprocessable(self._too_many(BODY))
         read = self.rows.many(self.rows.record, rows, BODY)
         scores = self._score(read)
         results: list[Any] = [None] * len(rows)
@@ -113,6 +131,10 @@ class Predictor:
         """Answer the golden records one by one, so that the first caller does not wait."""
         for record in self.bundle.golden()["records"]:
             self.predict(msgspec.json.encode(record))
+
+    def _too_many(self, loc: Location) -> Problem:
+        msg = f"List should have at most {self.max_rows} rows; send the others in another request"
+        return Problem("too_long", loc, msg, {"max_length": self.max_rows})
 
     def _form(self, document: Any) -> str | None:
         """Which of `FORMS` a body takes; None for a single record.

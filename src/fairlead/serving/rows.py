@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ Location = tuple[str | int, ...]
 ReadValue = Callable[[Any], float]
 ReadRow = Callable[[Any, Location], list[float]]
 
-# An unknown column is named, for typing errors, but not at any length.
+# Unknown columns are named, for typing errors, but not at any length nor in any number.
 SHOWN_NAME = 64
+SHOWN_EXTRAS = 100
 
 TYPE_PROBLEMS = {
     "number": ("float_type", "Input should be a number"),
@@ -101,10 +103,10 @@ class RowReader:
                 row.append(math.nan)
             else:
                 problems.append(Problem("missing", (*loc, name), "Field required"))
+        extras = (name for name in record if name not in self._known)
         problems += [
             Problem("extra_forbidden", (*loc, name[:SHOWN_NAME]), self._extra_msg)
-            for name in record
-            if name not in self._known
+            for name in islice(extras, SHOWN_EXTRAS)
         ]
         if problems:
             raise RowRefusedError(problems)

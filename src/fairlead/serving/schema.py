@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fairlead.bundle.reading import Bundle
+from fairlead.data.encoding import EXACT_INTEGERS
 from fairlead.project.spec import ColumnSpec
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.rows import may_be_absent, plain
@@ -24,6 +25,8 @@ EXAMPLE_ROWS = 2
 def column_schema(column: ColumnSpec, title: str) -> JsonSchema:
     """One column: what it refuses as keywords, everything else as text."""
     schema: JsonSchema = {"title": title, **TYPES[column.type]}
+    if column.type == "integer":
+        schema |= {"minimum": -int(EXACT_INTEGERS), "maximum": int(EXACT_INTEGERS)}
     notes = [column.description.rstrip(".")] if column.description else []
     if column.unit:
         notes.append(f"Unit: {column.unit}")
@@ -51,7 +54,7 @@ def column_schema(column: ColumnSpec, title: str) -> JsonSchema:
     return schema
 
 
-def request_schemas(bundle: Bundle) -> dict[str, JsonSchema]:
+def request_schemas(bundle: Bundle, max_rows: int) -> dict[str, JsonSchema]:
     """Component name -> schema of what the predict routes take."""
     contract = bundle.contract
     columns = {name: column_schema(column, name) for name, column in contract.columns.items()}
@@ -76,8 +79,8 @@ def request_schemas(bundle: Bundle) -> dict[str, JsonSchema]:
     return {
         "Record": record,
         "Features": features,
-        "RecordsRequest": _object("RecordsRequest", records=_list(_ref("Record"))),
-        "FeaturesRequest": _object("FeaturesRequest", features=_list(_ref("Features"))),
+        "RecordsRequest": _object("RecordsRequest", records=_rows("Record", max_rows)),
+        "FeaturesRequest": _object("FeaturesRequest", features=_rows("Features", max_rows)),
     }
 
 
@@ -148,7 +151,7 @@ def batch_operation(predictor: Predictor) -> JsonSchema:
     results = predictor.documents(predictor.bundle.score(predictor.bundle.encode(records)))
     summary = {"rows": len(records), "scored": len(records), "failed": 0}
     return _operation(
-        _list(_ref("Record")),
+        _rows("Record", predictor.max_rows),
         {"records": ("Several records", records)},
         _ref("BatchAnswer"),
         {"results": ("All rows scored", {"results": results, "summary": summary})},
@@ -195,6 +198,10 @@ def _ref(name: str) -> JsonSchema:
 
 def _list(items: JsonSchema) -> JsonSchema:
     return {"type": "array", "items": items}
+
+
+def _rows(schema: str, most: int) -> JsonSchema:
+    return {**_list(_ref(schema)), "maxItems": most}
 
 
 def _any(*schemas: JsonSchema) -> JsonSchema:

@@ -20,7 +20,7 @@ from fairlead.serving.app import create_app
 from fairlead.serving.logs import configure_logging
 from fairlead.serving.records import ServedVersion
 from fairlead.serving.service import Service
-from fairlead.settings import Settings, read_settings
+from fairlead.settings import MAX_PORT, Settings, read_settings
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +118,18 @@ def serve(path: Path, settings: Settings, version: ServedVersion) -> int:
     return 0
 
 
+def _port(text: str) -> int:
+    # The system takes 99999 for 34463.
+    if not 0 <= (port := int(text)) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"found {port}, expected 0 to {MAX_PORT}")
+    return port
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fairlead.serving.worker", description=__doc__)
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--host", help="address to listen on (FAIRLEAD_HOST)")
-    parser.add_argument("--port", type=int, help="port, 0 for a free one (FAIRLEAD_PORT)")
+    parser.add_argument("--port", type=_port, help="port, 0 for a free one (FAIRLEAD_PORT)")
     parser.add_argument("--label", metavar="ALIAS", help="alias it was asked for by")
     parser.add_argument("--model-version", type=int, help="its number in the registry")
     return parser

@@ -170,8 +170,6 @@ def _excess(output: str, actual: NDArray[Any], expected: NDArray[Any], tolerance
 def nudges(trial: Trial, count: int) -> Iterator[tuple[Trial, Matrix]]:
     """Graphs in which one tree's first threshold is one ulp lower, and rows that meet it.
 
-    The ulp is that of float32 where the trees read float32.
-
     Args:
         trial: whose graph is copied.
         count: at most so many trees are nudged.
@@ -199,20 +197,5 @@ def _lower(model: onnx.ModelProto, test: int) -> None:
     for attribute in input_ensembles(model)[0].attribute:
         if attribute.name == "nodes_splits":
             splits = numpy_helper.to_array(attribute.t).copy()
-            single = any(_casts_to_float(node) for node in model.graph.node)
-            splits[test] = _below(splits[test], single=single)
+            splits[test] = np.nextafter(splits[test], splits.dtype.type(-np.inf))
             attribute.t.CopyFrom(numpy_helper.from_array(splits, "nodes_splits"))
-
-
-def _casts_to_float(node: onnx.NodeProto) -> bool:
-    return bool(node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT)
-
-
-def _below(threshold: Any, *, single: bool) -> Any:
-    if not single:
-        return np.nextafter(threshold, -np.inf)
-    # The largest float32 that is not above the threshold still passes; the next does not.
-    passes = np.float32(threshold)
-    if passes > threshold:
-        passes = np.nextafter(passes, np.float32(-np.inf))
-    return np.nextafter(passes, np.float32(-np.inf))

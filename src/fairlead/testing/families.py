@@ -87,10 +87,11 @@ class FamilyContract:
     def test_one_row_gives_what_many_rows_give(self, case: Case) -> None:
         trial = self._fit(case)
         session = Session(serialize(trial.model))
-        rows = np.vstack([case.X, case.jittered()])
+        odd = [case.with_missing(self._family.design), case.with_unknown()]
+        rows = np.vstack([case.X, case.jittered(), *odd])
         whole = session.run(rows)
         for size in (1, 3, 16, 61):
-            for start in range(0, 8 * size, size):
+            for start in range(0, len(rows), max(size, len(rows) // 40)):
                 part = session.run(rows[start : start + size])
                 for name, values in part.items():
                     assert values.tobytes() == whole[name][start : start + size].tobytes()
@@ -143,4 +144,9 @@ def edges(trial: Trial) -> Matrix:
     """Rows that meet the tests of a trial's trees on and one ulp beside their thresholds."""
     # Another order of the rows brings other rows to a test.
     orders = [trial.case.X, trial.case.X[::-1]]
-    return np.vstack([trial.case.X, *(threshold_rows(trial.model, rows) for rows in orders)])
+    return np.vstack(
+        [
+            trial.case.X,
+            *(threshold_rows(trial.model, rows) for rows in orders),
+        ]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,41 +56,70 @@ def folds(
         rows never).
 
     Raises:
-        TrainingError: there are too few rows, groups or members of a class.
+        TrainingError: there are too few rows, groups, times or members of a class, or a time is
+            missing.
     """
-    n = len(y)
-    rows = np.zeros((n, 1))
     try:
-        match cv.kind:
-            case "kfold":
-                kfold = RepeatedKFold(n_splits=cv.folds, n_repeats=cv.repeats, random_state=cv.seed)
-                parts = list(kfold.split(rows))
-            case "stratified":
-                smallest = np.bincount(y.astype(np.int64)).min() if n else 0
-                if smallest < cv.folds:
-                    raise ValueError(
-                        f"the smallest class has {smallest} rows, {cv.folds} folds need as many"
-                    )
-                stratified = RepeatedStratifiedKFold(
-                    n_splits=cv.folds, n_repeats=cv.repeats, random_state=cv.seed
-                )
-                parts = list(stratified.split(rows, y))
-            case "leave_one_out":
-                parts = list(LeaveOneOut().split(rows))
-            case "group":
-                parts = list(GroupKFold(n_splits=cv.folds).split(rows, y, groups))
-            case "time":
-                if times is None:
-                    raise ValueError("no column has `role: time`")
-                order = np.argsort(times, kind="stable")
-                parts = [
-                    (order[train], order[test])
-                    for train, test in TimeSeriesSplit(n_splits=cv.folds).split(rows)
-                ]
+        parts = _parts(cv, y, groups, times)
+        _require_classes(parts, y)
     except ValueError as error:
-        raise TrainingError("cross-validation", f"{cv.kind} of {n} rows: {error}") from error
+        raise TrainingError("cross-validation", f"{cv.kind} of {len(y)} rows: {error}") from error
     per_repeat = len(parts) // cv.repeats
     return [
         Fold(np.sort(train), np.sort(test), index // per_repeat)
         for index, (train, test) in enumerate(parts)
     ]
+
+
+def _parts(
+    cv: CrossValidationSpec,
+    y: NDArray[Any],
+    groups: NDArray[Any] | None,
+    times: NDArray[Any] | None,
+) -> list[tuple[Indices, Indices]]:
+    """Rows to fit on and to score, fold by fold; a ValueError says why it cannot be."""
+    rows = np.zeros((len(y), 1))
+    repeated = {"n_splits": cv.folds, "n_repeats": cv.repeats, "random_state": cv.seed}
+    match cv.kind:
+        case "kfold":
+            return list(RepeatedKFold(**repeated).split(rows))
+        case "stratified":
+            smallest = np.unique(y, return_counts=True)[1].min(initial=len(y))
+            if smallest < cv.folds:
+                raise ValueError(
+                    f"the smallest class has {smallest} rows, {cv.folds} folds need as many"
+                )
+            return list(RepeatedStratifiedKFold(**repeated).split(rows, y))
+        case "leave_one_out":
+            return list(LeaveOneOut().split(rows))
+        case "group":
+            return list(GroupKFold(n_splits=cv.folds).split(rows, y, groups))
+        case "time":
+            if times is None:
+                raise ValueError("no column has `role: time`")
+            return _forward(times, cv.folds)
+
+
+def _require_classes(parts: Sequence[tuple[Indices, Indices]], y: NDArray[Any]) -> None:
+    """Refuse folds that nothing can be learned from: class codes are whole numbers."""
+    if y.dtype.kind != "i":
+        return
+    for number, (train, _) in enumerate(parts, start=1):
+        if (y[train] == y[train[0]]).all():
+            raise ValueError(f"fold {number} would be fitted on rows of one class")
+
+
+def _forward(times: NDArray[Any], count: int) -> list[tuple[Indices, Indices]]:
+    """Later and later rows to score, each time all rows of an earlier time to fit on."""
+    unknown = int(np.isnan(times).sum())
+    if unknown:
+        raise ValueError(f"{unknown} rows have no time")
+    order = np.argsort(times, kind="stable")
+    parts = []
+    for train, test in TimeSeriesSplit(n_splits=count).split(order):
+        # Rows of one time may lie on both sides of the cut: none of them is fitted.
+        earlier = times[order[train]] < times[order[test[0]]]
+        if not earlier.any():
+            raise ValueError(f"{len(np.unique(times))} different times are too few")
+        parts.append((order[train][earlier], order[test]))
+    return parts

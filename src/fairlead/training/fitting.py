@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,35 @@ class Prediction:
     probabilities: NDArray[np.float64] | None = None
 
 
+@contextmanager
+def blame(candidate: str) -> Iterator[None]:
+    """Make what a family's library raises, which may be anything, its candidate's own error.
+
+    Raises:
+        TrainingError: something was raised that is no error of Fairlead.
+    """
+    try:
+        yield
+    except FairleadError:
+        raise
+    except Exception as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise TrainingError(candidate, f"{type(error).__name__}: {first_line}") from error
+
+
+@dataclass(frozen=True)
+class OutOfSample:
+    """Predictions for rows by models that were fitted without them.
+
+    Attributes:
+        rows: positions of the rows among the training rows.
+        prediction: their predictions, in the same order.
+    """
+
+    rows: NDArray[np.int64]
+    prediction: Prediction
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A candidate fitted on training rows.
@@ -78,27 +108,41 @@ class Fitted:
 
     def predict(self, X: NDArray[np.float64]) -> Prediction:
         """Score encoded rows of shape (n, d) with the estimator itself, not with the graph."""
-        return predict_design(self, self.preprocessing.transform(X))
+        return self.predict_design(self.preprocessing.transform(X))
 
-    def out_of_bag(self) -> Prediction | None:
-        """Out-of-bag predictions of the training rows; NaN where no tree left a row out."""
-        votes = self.candidate.family.out_of_bag(self.estimator)
+    def predict_design(self, D: NDArray[np.float64]) -> Prediction:
+        """Score rows of the design matrix with the estimator itself.
+
+        Raises:
+            TrainingError: the estimator refuses the rows.
+        """
+        estimator: Any = self.estimator
+        with blame(self.candidate.name):
+            if self.context.task == "regression":
+                return Prediction(np.asarray(estimator.predict(D), np.float64))
+            shares = self._of_all_classes(estimator.predict_proba(D))
+            return Prediction(np.asarray(estimator.predict(D), np.int64), shares)
+
+    def out_of_bag(self) -> OutOfSample | None:
+        """Predictions of the training rows by the trees without them, where there are any."""
+        with blame(self.candidate.name):
+            votes = self.candidate.family.out_of_bag(self.estimator)
         if votes is None:
             return None
+        rows = np.flatnonzero(~np.isnan(votes.reshape(len(votes), -1)).any(axis=1))
+        if not len(rows):
+            return None
         if self.context.task == "regression":
-            return Prediction(votes)
-        return Prediction(np.where(np.isnan(votes), -1, votes).argmax(axis=1), votes)
+            return OutOfSample(rows, Prediction(votes[rows]))
+        shares = self._of_all_classes(votes[rows])
+        return OutOfSample(rows, Prediction(shares.argmax(axis=1), shares))
 
-
-def predict_design(fitted: Fitted, D: NDArray[np.float64]) -> Prediction:
-    """Score rows of the design matrix with the estimator itself."""
-    estimator: Any = fitted.estimator
-    if fitted.context.task == "regression":
-        return Prediction(np.asarray(estimator.predict(D), np.float64))
-    probabilities = np.zeros((len(D), len(fitted.context.classes)))
-    # A fold may lack a class: it gets probability 0.
-    probabilities[:, np.asarray(estimator.classes_, np.int64)] = estimator.predict_proba(D)
-    return Prediction(np.asarray(estimator.predict(D), np.int64), probabilities)
+    def _of_all_classes(self, shares: NDArray[Any]) -> NDArray[np.float64]:
+        """Shares (n, m) of the classes that were fitted, as (n, k): 0 for one that was not."""
+        estimator: Any = self.estimator
+        spread = np.zeros((len(shares), len(self.context.classes)))
+        spread[:, np.asarray(estimator.classes_, np.int64)] = shares
+        return spread
 
 
 def fit(
@@ -128,36 +172,23 @@ def fit(
             name for name, column in contract.columns.items() if column.type == "boolean"
         ),
     )
-    estimator = chosen.build(candidate.parameters, context)
-    try:
+    with blame(candidate.name):
+        estimator = chosen.build(candidate.parameters, context)
         estimator.fit(preprocessing.transform(X), y)
-    except FairleadError:
-        raise
-    except Exception as error:
-        raise TrainingError(candidate.name, f"{type(error).__name__}: {error}") from error
     seconds = time.perf_counter() - started
     return Fitted(candidate, contract, preprocessing, estimator, context, seconds)
 
 
 @dataclass(frozen=True)
-class OutOfFold:
-    """Predictions of one repeat of cross-validation, each row scored by a model without it.
+class Trained:
+    """A candidate after cross-validation and the fit on all training rows.
 
     Attributes:
-        rows: positions of the rows that were scored.
-        prediction: their predictions, in the same order.
+        out_of_fold: one for each repeat of the cross-validation, all of the same rows.
     """
 
-    rows: NDArray[np.int64]
-    prediction: Prediction
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A candidate after cross-validation and the fit on all training rows."""
-
     fitted: Fitted
-    out_of_fold: tuple[OutOfFold, ...]
+    out_of_fold: tuple[OutOfSample, ...]
 
 
 def train_all(
@@ -194,21 +225,23 @@ def train_all(
 
     fitted: dict[str, Fitted] = {}
     scored: dict[str, dict[int, Prediction]] = {candidate.name: {} for candidate in candidates}
-    failed: dict[str, FairleadError] = {}
+    failed: dict[str, dict[int, FairleadError]] = {candidate.name: {} for candidate in candidates}
     for index, result in _run(chunks, contract, X, y, layout, jobs):
         candidate, numbers = chunks[index]
         if isinstance(result, FairleadError):
-            failed.setdefault(candidate.name, result)
+            failed[candidate.name][index] = result
         elif isinstance(result, Fitted):
             fitted[candidate.name] = result
         else:
             scored[candidate.name].update(zip(numbers, result, strict=True))
         if advance:
             advance(candidate.name, max(1, len(numbers)))
+    # Which error arrives first depends on the processes; which is the first of the chunks does not.
     return {
-        candidate.name: failed.get(candidate.name)
-        or Trained(fitted[candidate.name], _gather(layout, scored[candidate.name]))
-        for candidate in candidates
+        name: errors[min(errors)]
+        if errors
+        else Trained(fitted[name], _gather(layout, scored[name]))
+        for name, errors in failed.items()
     }
 
 
@@ -257,24 +290,16 @@ def _chunk(
         return index, error
 
 
-def _gather(layout: Sequence[Fold], scored: Mapping[int, Prediction]) -> tuple[OutOfFold, ...]:
+def _gather(layout: Sequence[Fold], scored: Mapping[int, Prediction]) -> tuple[OutOfSample, ...]:
+    """The predictions of the folds as one for each repeat, its rows rising."""
     repeats = []
     for repeat in range(1 + max((fold.repeat for fold in layout), default=-1)):
         numbers = [number for number, fold in enumerate(layout) if fold.repeat == repeat]
-        parts = [scored[number] for number in numbers]
-        probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-        prediction = Prediction(
-            np.concatenate([part.values for part in parts]),
-            np.concatenate(probabilities) if probabilities else None,
-        )
         rows = np.concatenate([layout[number].test for number in numbers])
         order = np.argsort(rows, kind="stable")
-        repeats.append(OutOfFold(rows[order], _take(prediction, order)))
+        parts = [scored[number] for number in numbers]
+        values = np.concatenate([part.values for part in parts])[order]
+        shares = [part.probabilities for part in parts if part.probabilities is not None]
+        probabilities = np.concatenate(shares)[order] if shares else None
+        repeats.append(OutOfSample(rows[order], Prediction(values, probabilities)))
     return tuple(repeats)
-
-
-def _take(prediction: Prediction, order: NDArray[np.int64]) -> Prediction:
-    probabilities = prediction.probabilities
-    return Prediction(
-        prediction.values[order], None if probabilities is None else probabilities[order]
-    )

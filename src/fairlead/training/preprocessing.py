@@ -1,20 +1,22 @@
 """From the contract's columns to the matrix an estimator gets: fitted once, compiled exactly.
 
 The order is: values beyond the bounds are moved (`outliers: clip`), missing values are filled as
-declared, derived columns are computed, categories are spread, and what is left missing is filled
-and numbers are scaled where the family asks for it.
+declared, derived columns are computed; then, as the family asks for it, what is still missing is
+filled, categories are spread and numbers are scaled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
 from fairlead.data.contract import Contract
+from fairlead.data.encoding import UNKNOWN
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import compile_expression
 from fairlead.models.family import Design
@@ -22,6 +24,7 @@ from fairlead.project.expressions import Expression, Scope, evaluate, parse
 from fairlead.project.spec import ColumnSpec
 
 Matrix = NDArray[np.float64]
+Statistic = Literal["median", "mean", "mode"]
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,16 @@ class Preprocessing:
     """Fitted preprocessing. `transform` and `compile` do the same operations in the same order.
 
     Attributes:
+        names: the d columns of the contract.
         low, high: shape (d,), bounds to which values are moved; infinite where they are not.
         fill: shape (d,), what stands for a missing value; NaN where it stays missing.
         derived: name -> expression, each over the columns and the derived ones before it.
-        numeric: indices of the columns, derived ones after the d of the contract, that enter the
-            matrix as they are.
-        codes: shape (c, 2), column index and category code of each spread column.
-        late_fill: shape (len(numeric),), for what is missing after all; NaN to leave it.
-        mean, scale: shape (len(numeric),); None without scaling.
-        columns: names of the matrix's columns.
+        picked: shape (m,), which of the columns, derived ones behind the d of the contract, each
+            column of the matrix is made of.
+        late_fill: shape (m,), what stands for a value that is missing after all; NaN to leave it.
+        codes: shape (m,), the category whose rows are 1 and all others 0; NaN for numbers.
+        mean, scale: shape (m,); None without scaling.
+        columns: names of the matrix's m columns.
         categories: name -> values of the columns that are codes.
     """
 
@@ -46,95 +50,91 @@ class Preprocessing:
     high: Matrix
     fill: Matrix
     derived: Mapping[str, Expression]
-    numeric: tuple[int, ...]
-    codes: NDArray[np.int64]
+    picked: NDArray[np.int64]
     late_fill: Matrix
+    codes: Matrix
     mean: Matrix | None
     scale: Matrix | None
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
 
     def transform(self, X: Matrix) -> Matrix:
-        """The design matrix of encoded rows, shape (n, len(columns))."""
-        numbers = self.extend(X)[:, list(self.numeric)]
-        numbers = np.where(np.isnan(numbers), self.late_fill, numbers)
-        if self.mean is not None and self.scale is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                numbers = (numbers - self.mean) / self.scale
-        if not len(self.codes):
-            return numbers
-        filled = self._filled(X)
-        spread = filled[:, self.codes[:, 0]] == self.codes[:, 1].astype(np.float64)
-        return np.hstack([numbers, spread.astype(np.float64)])
+        """The design matrix of encoded rows, shape (n, m)."""
+        D = _filled(self.extended(X)[:, self.picked], self.late_fill)
+        D = np.where(np.isnan(self.codes), D, self.codes == D)
+        if self.mean is None or self.scale is None:
+            return D
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (D - self.mean) / self.scale
 
-    def extend(self, X: Matrix) -> Matrix:
+    def extended(self, X: Matrix) -> Matrix:
         """The filled columns followed by the derived ones, shape (n, d + derived)."""
-        X = self._filled(X)
+        X = _filled(np.minimum(np.maximum(X, self.low), self.high), self.fill)
+        if not self.derived:
+            return X
         values = dict(zip(self.names, X.T, strict=True))
         for name, expression in self.derived.items():
-            value = np.broadcast_to(evaluate(expression, values), len(X)).astype(np.float64)
-            values[name] = np.where(np.isfinite(value), value, np.nan)
-        return np.column_stack(list(values.values()))
-
-    def _filled(self, X: Matrix) -> Matrix:
-        X = np.where(self.low > X, self.low, X)
-        X = np.where(self.high < X, self.high, X)
-        return np.where(np.isnan(X), self.fill, X)
+            value = np.broadcast_to(evaluate(expression, values), len(X))
+            values[name] = _finite(value.astype(np.float64))
+        return _finite(np.column_stack(list(values.values())))
 
     def compile(self, graph: Graph) -> str:
         """Append the preprocessing of the graph's input; the value is the design matrix."""
-        filled = self._compile_filled(graph)
-        extended = self._compile_derived(graph, filled)
-        width = len(self.names) + len(self.derived)
-        numbers = (
-            extended
-            if self.numeric == tuple(range(width))
-            else graph.columns(extended, list(self.numeric))
-        )
-        if not np.isnan(self.late_fill).all():
-            numbers = _filled(graph, numbers, self.late_fill)
-        if self.mean is not None and self.scale is not None:
-            numbers = graph.op("Sub", numbers, graph.constant(self.mean))
-            numbers = graph.op("Div", numbers, graph.constant(self.scale))
-        if not len(self.codes):
-            return numbers
-        picked = graph.columns(filled, self.codes[:, 0].tolist())
-        equal = graph.op("Equal", picked, graph.constant(self.codes[:, 1].astype(np.float64)))
-        spread = graph.op("Cast", equal, to=TensorProto.DOUBLE)
-        return graph.op("Concat", numbers, spread, axis=1) if self.numeric else spread
+        D = self._compile_extended(graph)
+        if self.picked.tolist() != list(range(len(self.names) + len(self.derived))):
+            D = graph.columns(D, self.picked.tolist())
+        D = _compile_filled(graph, D, self.late_fill)
+        if not np.isnan(self.codes).all():
+            equal = graph.op("Equal", D, graph.constant(self.codes))
+            spread = graph.op("Cast", equal, to=TensorProto.DOUBLE)
+            D = graph.op("Where", graph.constant(np.isnan(self.codes)), D, spread)
+        if self.mean is None or self.scale is None:
+            return D
+        centred = graph.op("Sub", D, graph.constant(self.mean))
+        return graph.op("Div", centred, graph.constant(self.scale))
 
-    def _compile_filled(self, graph: Graph) -> str:
+    def _compile_extended(self, graph: Graph) -> str:
         X = graph.X
-        for bound, test in ((self.low, "Less"), (self.high, "Greater")):
-            if np.isfinite(bound).any():
-                limit = graph.constant(bound)
-                X = graph.op("Where", graph.op(test, X, limit), limit, X)
-        return X if np.isnan(self.fill).all() else _filled(graph, X, self.fill)
-
-    def _compile_derived(self, graph: Graph, filled: str) -> str:
+        if np.isfinite(self.low).any():
+            X = graph.op("Max", X, graph.constant(self.low))
+        if np.isfinite(self.high).any():
+            X = graph.op("Min", X, graph.constant(self.high))
+        X = _compile_filled(graph, X, self.fill)
         if not self.derived:
-            return filled
+            return X
         used = {name for expression in self.derived.values() for name in expression.names}
         values = {
-            name: graph.column(filled, index)
-            for index, name in enumerate(self.names)
-            if name in used
+            name: graph.column(X, index) for index, name in enumerate(self.names) if name in used
         }
-        parts = [filled]
-        missing, zero = graph.constant(np.nan), graph.constant(0.0)
+        parts = [X]
         for name, expression in self.derived.items():
             value = compile_expression(graph, expression, values)
             if expression.kind == "boolean":
                 value = graph.op("Cast", value, to=TensorProto.DOUBLE)
-            # x - x is 0 for a finite x and NaN for all others.
-            finite = graph.op("Equal", graph.op("Sub", value, value), zero)
-            values[name] = graph.op("Where", finite, value, missing)
+            # All are made finite together below, but another expression must not see an infinity.
+            values[name] = _compile_finite(graph, value) if name in used else value
             parts.append(values[name])
-        return graph.op("Concat", *parts, axis=1)
+        return _compile_finite(graph, graph.op("Concat", *parts, axis=1))
 
 
-def _filled(graph: Graph, value: str, fill: Matrix) -> str:
-    return graph.op("Where", graph.op("IsNaN", value), graph.constant(fill), value)
+def _filled(X: Matrix, fill: Matrix) -> Matrix:
+    return np.where(np.isnan(X), fill, X)
+
+
+def _compile_filled(graph: Graph, X: str, fill: Matrix) -> str:
+    if np.isnan(fill).all():
+        return X
+    return graph.op("Where", graph.op("IsNaN", X), graph.constant(fill), X)
+
+
+def _finite(value: Matrix) -> Matrix:
+    """The numbers, missing where infinite: x - x is 0 for a finite x and NaN for all others."""
+    with np.errstate(invalid="ignore"):
+        return value + (value - value)
+
+
+def _compile_finite(graph: Graph, value: str) -> str:
+    return graph.op("Add", value, graph.op("Sub", value, value))
 
 
 def fit_preprocessing(
@@ -151,62 +151,47 @@ def fit_preprocessing(
     Raises:
         ExpressionError: a derived column is not valid.
     """
-    names = tuple(contract.columns)
-    clipped = [column.outliers == "clip" for column in contract.columns.values()]
-    low, high = (
-        np.array(
-            [
-                infinite if bound is None or not clip else bound
-                for bound, clip in zip(bounds, clipped, strict=True)
-            ]
-        )
-        for bounds, infinite in (
-            ([column.min for column in contract.columns.values()], -np.inf),
-            ([column.max for column in contract.columns.values()], np.inf),
-        )
-    )
-    moved = np.where(high < X, high, np.where(low > X, low, X))
-    fill = np.array(
-        [
-            _fill_value(column, values)
-            for column, values in zip(contract.columns.values(), moved.T, strict=True)
-        ]
-    )
-    numeric, codes, columns = _layout(contract, tuple(derived), design)
-    unscaled = Preprocessing(
-        names=names,
+    columns = contract.columns.values()
+    low = np.array([_bound(column, column.min, -np.inf) for column in columns])
+    high = np.array([_bound(column, column.max, np.inf) for column in columns])
+    moved = np.minimum(np.maximum(X, low), high)
+    fill = [_declared_fill(column, x) for column, x in zip(columns, moved.T, strict=True)]
+    picked, codes, names = _layout(contract, tuple(derived), design)
+    plain = Preprocessing(
+        names=tuple(contract.columns),
         low=low,
         high=high,
-        fill=fill,
+        fill=np.array(fill),
         derived=parse_derived(contract, derived),
-        numeric=numeric,
+        picked=picked,
+        late_fill=np.full(len(picked), np.nan),
         codes=codes,
-        late_fill=np.full(len(numeric), np.nan),
         mean=None,
         scale=None,
-        columns=columns,
+        columns=names,
         categories={
             name: column.values
             for name, column in contract.columns.items()
             if column.type == "category" and design.categories == "code"
         },
     )
-    return _with_statistics(unscaled, design, X)
-
-
-def _with_statistics(plain: Preprocessing, design: Design, X: Matrix) -> Preprocessing:
-    numbers = plain.extend(X)[:, list(plain.numeric)]
-    late_fill, mean, scale = plain.late_fill, None, None
     if design.fill_missing:
-        late_fill = np.array([_median(values) for values in numbers.T])
-        numbers = np.where(np.isnan(numbers), late_fill, numbers)
-    if design.scale:
-        # Where sums overflow, the column is left as it is.
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = numbers.mean(axis=0), numbers.std(axis=0)
-        mean[~np.isfinite(mean)] = 0.0
-        scale[(scale == 0) | ~np.isfinite(scale)] = 1.0
-    return Preprocessing(**{**vars(plain), "late_fill": late_fill, "mean": mean, "scale": scale})
+        sources = zip([*columns, *(None for _ in derived)], plain.extended(X).T, strict=True)
+        late_fill = np.array([_usual(column, values) for column, values in sources])
+        plain = replace(plain, late_fill=late_fill[picked])
+    return _scaled(plain, X) if design.scale else plain
+
+
+def _scaled(plain: Preprocessing, X: Matrix) -> Preprocessing:
+    D = plain.transform(X)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = D.mean(axis=0), D.std(axis=0)
+        # The mean of a constant column may be off by a rounding error, which would be its scale.
+        kept = ~np.isnan(plain.codes) | ~np.isfinite(mean) | ~np.isfinite(scale) | (scale == 0)
+    constant = (D[0] == D).all(axis=0) & np.isnan(plain.codes)
+    # Category columns stay 0 and 1; where sums over- or underflow, the column is left as it is.
+    mean = np.where(constant, D[0], np.where(kept, 0.0, mean))
+    return replace(plain, mean=mean, scale=np.where(constant | kept, 1.0, scale))
 
 
 def parse_derived(contract: Contract, derived: Mapping[str, str]) -> dict[str, Expression]:
@@ -223,49 +208,71 @@ def parse_derived(contract: Contract, derived: Mapping[str, str]) -> dict[str, E
 
 def _layout(
     contract: Contract, derived: tuple[str, ...], design: Design
-) -> tuple[tuple[int, ...], NDArray[np.int64], tuple[str, ...]]:
-    """Which columns stay numbers, which (column, code) pairs are spread, and all their names."""
-    numeric: list[int] = []
-    codes: list[tuple[int, int]] = []
-    names: list[str] = []
-    spread: list[str] = []
+) -> tuple[NDArray[np.int64], Matrix, tuple[str, ...]]:
+    """`picked`, `codes` and `columns` of the matrix: numbers, derived ones, spread categories."""
+    numbers: list[tuple[int, float, str]] = []
+    spread: list[tuple[int, float, str]] = []
     for index, (name, column) in enumerate(contract.columns.items()):
         if column.type != "category" or design.categories == "code":
-            numeric.append(index)
-            names.append(name)
+            numbers.append((index, np.nan, name))
             continue
-        for code, value in enumerate(column.values):
-            if code or design.categories == "one_hot":
-                codes.append((index, code))
-                spread.append(f"{name}={value}")
-    numeric += range(len(contract.columns), len(contract.columns) + len(derived))
+        first = 1 if design.categories == "drop_first" else 0
+        spread += [
+            (index, float(code), f"{name}={column.values[code]}")
+            for code in range(first, len(column.values))
+        ]
+    numbers += [
+        (index, np.nan, name) for index, name in enumerate(derived, start=len(contract.columns))
+    ]
+    layout = [*numbers, *spread]
     return (
-        tuple(numeric),
-        np.array(codes, np.int64).reshape(-1, 2),
-        (*names, *derived, *spread),
+        np.array([index for index, _, _ in layout], np.int64),
+        np.array([code for _, code, _ in layout], np.float64),
+        tuple(name for _, _, name in layout),
     )
 
 
-def _fill_value(column: ColumnSpec, values: Matrix) -> float:
-    known = values[~np.isnan(values)]
+def _bound(column: ColumnSpec, bound: float | None, without: float) -> float:
+    return bound if bound is not None and column.outliers == "clip" else without
+
+
+def _usual(column: ColumnSpec | None, values: Matrix) -> float:
+    """What fills a column, or a derived one, where the family takes no missing value."""
+    if column is None:
+        return _statistic("median", values)
+    if not column.nullable or column.missing is not None:
+        return float("nan")  # nothing is missing any more
+    kind: Statistic = "mode" if column.type in ("category", "boolean") else "median"
+    return _statistic(kind, _declared(column, values))
+
+
+def _declared(column: ColumnSpec, values: Matrix) -> Matrix:
+    """The values without unknown categories."""
+    return values[values != UNKNOWN] if column.type == "category" else values
+
+
+def _declared_fill(column: ColumnSpec, values: Matrix) -> float:
     match column.missing:
+        case None | "reject":
+            return float("nan")
         case "constant" if isinstance(column.fill, str):
             return float(column.values.index(column.fill))
         case "constant":
             return float(column.fill or 0.0)
-        case "median":
-            return _median(values)
-        case "mean":
-            return float(known.mean()) if len(known) else 0.0
-        case "mode":
-            distinct, counts = np.unique(
-                known[known >= 0] if column.values else known, return_counts=True
-            )
-            return float(distinct[counts.argmax()]) if len(distinct) else 0.0
-        case _:
-            return float("nan")
+        case kind:
+            return _statistic(kind, _declared(column, values))
 
 
-def _median(values: Matrix) -> float:
+def _statistic(kind: Statistic, values: Matrix) -> float:
+    """The median, mean or (of equals, smallest) mode of what is not missing; 0 where all is."""
     known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else 0.0
+    if not len(known):
+        return 0.0
+    match kind:
+        case "median":
+            return float(np.median(known))
+        case "mean":
+            return float(known.mean())
+        case "mode":
+            distinct, counts = np.unique(known, return_counts=True)
+            return float(distinct[counts.argmax()])

@@ -29,7 +29,7 @@ def check_metrics(spec: ProjectSpec) -> Iterator[Problem]:
     evaluation = spec.evaluation
     places = [
         ("evaluation.metric", evaluation.metric),
-        *((f"evaluation.also.{index}", name) for index, name in enumerate(evaluation.also)),
+        *((f"evaluation.also[{index}]", name) for index, name in enumerate(evaluation.also)),
     ]
     for where, name in places:
         try:

@@ -9,9 +9,10 @@ from typing import Any
 
 from fairlead.bundle.manifest import CARD
 from fairlead.bundle.reading import load_bundle
+from fairlead.registry import promotion
 from fairlead.registry.port import ModelRegistry
-from fairlead.registry.records import ModelVersion
-from fairlead.workflows.store import STATE
+from fairlead.registry.records import CHAMPION, ModelVersion
+from fairlead.workflows.store import bundles_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def describe(registry: ModelRegistry, root: Path, name: str, reference: str) -> 
 
     Args:
         registry: where the version is.
-        root: the project's folder; the bundle goes to its cache.
+        root: the project's folder; the bundle goes to its store.
         name: name of the model.
         reference: alias, candidate or version number.
 
@@ -46,7 +47,7 @@ def describe(registry: ModelRegistry, root: Path, name: str, reference: str) -> 
         BundleError: what is stored is not what was registered.
     """
     version = registry.resolve(name, reference)
-    folder = registry.fetch(version, root / STATE / "cache")
+    folder = registry.fetch(version, bundles_of(root))
     card = (folder / CARD).read_text(encoding="utf-8")
     return Described(version, load_bundle(folder).manifest, card)
 
@@ -81,14 +82,14 @@ def _facts(described: Described) -> dict[str, Any]:
 
 
 def move_alias(registry: ModelRegistry, name: str, alias: str, reference: str) -> ModelVersion:
-    """Point an alias at a version, wherever it pointed before.
+    """Point an alias at a version, wherever it pointed before; the champion is promoted.
 
     Raises:
         ModelVersionNotFoundError: there is no such version.
         AliasMovedError: somebody else moved the alias at the same time.
     """
     version = registry.resolve(name, reference)
-    holders = [each.version for each in registry.versions(name) if alias in each.aliases]
-    expected = holders[0] if holders else None
-    registry.set_alias(name, alias, version.version, expected=expected)
+    if alias == CHAMPION:
+        return promotion.promote(registry, name, version.version)
+    promotion.move_alias(registry, name, alias, version.version)
     return registry.resolve(name, alias)

@@ -12,8 +12,7 @@ from fairlead.bundle.reading import verify_bundle
 from fairlead.errors import DataMissingError
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION
-from fairlead.workflows.load import load
-from fairlead.workflows.store import STATE
+from fairlead.workflows.store import bundles_of
 
 MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>.+)|/(?P<version>.+))?")
 
@@ -45,7 +44,7 @@ def find(
         target: a project, a bundle's folder, or `models:/name@alias` or `models:/name/version`.
         model: candidate, alias or version of the project's model; the champion if None.
         registry: opens the registry of a project's folder.
-        cache: where fetched bundles go; `.fairlead/cache` of the project if None.
+        cache: where fetched bundles go; the project's own store if None.
 
     Raises:
         DataMissingError: there is no such project or bundle.
@@ -61,11 +60,14 @@ def find(
         name = uri["name"]
         reference = model or uri["alias"] or uri["version"] or CHAMPION
     elif path.exists():
+        # Needs the families, to check the file: a bundle is served where none is installed.
+        from fairlead.workflows.load import load
+
         project = load(path)
         root, name, reference = project.root, project.spec.name, model or CHAMPION
     else:
         raise DataMissingError(path, "name a project, a bundle or models:/name@alias")
     opened = registry(root)
     version = opened.resolve(name, reference)
-    bundle = opened.fetch(version, cache or root / STATE / "cache")
-    return Served(verify_bundle(bundle).path, reference, version.version)
+    bundle = opened.fetch(version, cache or bundles_of(root))
+    return Served(bundle, reference, version.version)

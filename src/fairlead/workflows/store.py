@@ -14,8 +14,13 @@ LEADERBOARD = "leaderboard"
 
 
 def bundle_store(project: Project) -> Path:
-    """Folder of the bundles made here."""
-    return project.root / STATE / "bundles"
+    """Folder of the bundles made or fetched here."""
+    return bundles_of(project.root)
+
+
+def bundles_of(root: Path) -> Path:
+    """The same for a folder that need not hold a project."""
+    return root / STATE / "bundles"
 
 
 def results_folder(project: Project) -> Path:

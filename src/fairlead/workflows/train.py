@@ -15,11 +15,12 @@ from fairlead.errors import FairleadError, Problem, ProjectError
 from fairlead.evaluation.leaderboard import Leaderboard
 from fairlead.project.loading import Project
 from fairlead.registry.port import ModelRegistry, RunTracker
-from fairlead.registry.promotion import champion, promote
-from fairlead.registry.records import CHALLENGER, ModelVersion
+from fairlead.registry.promotion import crown
+from fairlead.registry.records import ModelVersion
 from fairlead.training.fitting import Candidate, train_all
 from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.read import read
+from fairlead.workflows.registration import register
 
 
 class Progress(Protocol):
@@ -102,8 +103,8 @@ def train(
     results = train_all(
         candidates,
         experiment.dataset.contract,
-        experiment.dataset.X[experiment.train],
-        experiment.dataset.y[experiment.train],
+        experiment.X,
+        experiment.y,
         experiment.layout,
         jobs=jobs or os.cpu_count() or 1,
         advance=progress.advance,
@@ -126,10 +127,10 @@ def train(
     bundles = {name: result.bundle for name, result in finished.items()}
     if registry is None:
         return TrainingResult(leaderboard, bundles)
-    versions = experiment.register(registry, tracker, finished)
+    versions = register(experiment, finished, registry, tracker)
     if leaderboard.best is None:
         return TrainingResult(leaderboard, bundles, versions)
-    current, crowned = _crown(registry, project.spec.name, versions[leaderboard.best.name])
+    current, crowned = crown(registry, project.spec.name, versions[leaderboard.best.name])
     return TrainingResult(leaderboard, bundles, versions, current, crowned)
 
 
@@ -145,15 +146,3 @@ def _candidates(project: Project, only: Sequence[str]) -> list[Candidate]:
         for name, candidate in spec.candidates.items()
         if not only or name in only
     ]
-
-
-def _crown(registry: ModelRegistry, name: str, best: ModelVersion) -> tuple[ModelVersion, bool]:
-    """The first champion is the best candidate; later ones are promoted on evidence."""
-    current = champion(registry, name)
-    if current is None:
-        return promote(registry, name, best.version), True
-    challengers = [v.version for v in registry.versions(name) if CHALLENGER in v.aliases]
-    registry.set_alias(
-        name, CHALLENGER, best.version, expected=challengers[0] if challengers else None
-    )
-    return current, False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,3 +114,14 @@ def test_a_hundred_deep_trees_are_appended_within_seconds() -> None:
     started = time.perf_counter()
     tree_ensemble(graph, graph.X, trees, targets=1)
     assert time.perf_counter() - started < 10
+
+
+def test_a_tree_of_one_leaf_reads_a_column_that_there_is() -> None:
+    # scikit-learn writes -2 where a leaf has no feature: read as a column, it is foreign memory.
+    leaf = replace(constant_tree(0.25), feature=np.array([-2]))
+    graph = Graph(1)
+    sums = tree_ensemble(graph, graph.X, [leaf], targets=1)
+    model = graph.model({"y": (sums, TensorProto.DOUBLE, 1)})
+    fields = {field.name: field for field in model.graph.node[0].attribute}
+    assert list(fields["nodes_featureids"].ints) == [0]
+    assert Session(serialize(model)).run(np.array([[np.nan]]))["y"].tolist() == [[0.25]]

@@ -83,3 +83,16 @@ def test_categorical_splits_are_refused() -> None:
     model.fit(X, X[:, 0] ** 2, categorical_feature=[0])
     with pytest.raises(CompileError, match="categorical"):
         parse_trees(model.booster_.model_to_string(), 1)
+
+
+def test_numbers_that_lightgbm_takes_for_zero_pass_its_tests_as_zero() -> None:
+    # Its threshold below zero is -1e-35 (float32), which as a value counts as 0.
+    zero = float(np.float32(1e-35))
+    X = np.repeat([-1.0, 0.0, 1.0], 30)[:, None]
+    context = FitContext("regression", (), ("a",), {}, 0)
+    model = LIGHTGBM.build(LIGHTGBM.parameters(n_estimators=5), context).fit(X, X[:, 0])
+    assert f"{-zero:.17g}" in model.booster_.model_to_string()
+    near = np.array([0.0, 1e-300, zero, np.nextafter(zero, 1), np.nextafter(zero, 0)])
+    rows = np.append(near, -near)[:, None]
+    outputs = Session(serialize(compile_estimator(LIGHTGBM, model, context))).run(rows)
+    assert (outputs["prediction"][:, 0] == model.predict(rows)).all()

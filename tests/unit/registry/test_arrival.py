@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_an_empty_artifact_is_not_a_bundle(version: ModelVersion, tmp_path: Path
 def test_a_version_that_is_no_bundle_is_not_downloaded(
     version: ModelVersion, tmp_path: Path
 ) -> None:
-    with pytest.raises(BundleError, match="not registered as a Fairlead bundle"):
+    with pytest.raises(BundleError, match="not registered by Fairlead"):
         receive(replace(version, digest=""), tmp_path, lambda part: part)
 
 
@@ -91,3 +92,37 @@ def test_two_arrivals_at_once_leave_one_bundle(
     arrived = receive(version, cache, copy_while_another_arrives)
     assert contents(arrived) == contents(bundle)
     assert list(cache.iterdir()) == [arrived]
+
+
+def copier(bundle: Path) -> Callable[[Path], Path]:
+    return lambda part: Path(shutil.copytree(bundle, part / "artifacts"))
+
+
+@pytest.mark.parametrize("name", [GRAPH, MANIFEST])
+def test_a_bundle_damaged_where_it_stands_is_brought_again(
+    bundle: Path, version: ModelVersion, tmp_path: Path, name: str
+) -> None:
+    arrived = receive(version, tmp_path / "cache", copier(bundle))
+    (arrived / name).write_bytes(b"damaged")
+    assert receive(version, tmp_path / "cache", copier(bundle)) == arrived
+    assert contents(arrived) == contents(bundle)
+    assert list((tmp_path / "cache").iterdir()) == [arrived]
+
+
+def test_a_damaged_bundle_stays_where_no_better_one_can_be_had(
+    bundle: Path, version: ModelVersion, tmp_path: Path
+) -> None:
+    arrived = receive(version, tmp_path / "cache", copier(bundle))
+    (arrived / GRAPH).write_bytes(b"damaged")
+    with pytest.raises(BundleError):
+        receive(version, tmp_path / "cache", lambda part: part)
+    assert (arrived / GRAPH).read_bytes() == b"damaged"
+    assert list((tmp_path / "cache").iterdir()) == [arrived]
+
+
+def test_a_bundle_that_is_there_needs_no_store(
+    bundle: Path, version: ModelVersion, tmp_path: Path
+) -> None:
+    (bundle / "code" / "__pycache__").mkdir()
+    (bundle / "code" / "__pycache__" / "loader.pyc").write_bytes(b"left by Python")
+    assert receive(version, bundle.parent, lambda _: tmp_path / "gone") == bundle

@@ -137,3 +137,13 @@ def test_the_openapi_document_describes_every_route(flowers_client: TestClient) 
     assert record["required"] == list(ROW)
     assert record["properties"]["sepal_length"]["maximum"] == 10
     assert "$ref" in json.dumps(document["paths"]["/predict"])
+
+
+def test_a_service_that_drains_asks_its_clients_to_connect_anew(
+    flowers: Bundle, settings: Settings
+) -> None:
+    app = create_app(flowers, settings)
+    client = TestClient(app)
+    assert "connection" not in client.post("/predict", json=ROW).headers
+    app.state.service.draining = True
+    assert client.post("/predict", json=ROW).headers["connection"] == "close"

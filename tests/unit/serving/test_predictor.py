@@ -12,6 +12,7 @@ from fairlead.serving.predictor import Predictor
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 VALUES = list(ROW.values())
+MAX_ROWS = 1000
 
 
 def refused(predictor: Predictor, body: bytes) -> tuple[int, list[dict[str, Any]]]:
@@ -23,7 +24,7 @@ def refused(predictor: Predictor, body: bytes) -> tuple[int, list[dict[str, Any]
 def test_a_regression_answers_with_the_bits_of_the_bundle(houses: Bundle) -> None:
     records = houses.golden()["records"]
     answers = [
-        json.loads(Predictor(houses).predict(json.dumps(record).encode()).body)
+        json.loads(Predictor(houses, MAX_ROWS).predict(json.dumps(record).encode()).body)
         for record in records
     ]
     online = np.array([answer["prediction"] for answer in answers])
@@ -33,14 +34,16 @@ def test_a_regression_answers_with_the_bits_of_the_bundle(houses: Bundle) -> Non
 
 def test_many_rows_are_answered_with_the_bits_of_the_bundle(flowers: Bundle) -> None:
     records = flowers.golden()["records"]
-    answer = json.loads(Predictor(flowers).predict(json.dumps({"records": records}).encode()).body)
+    answer = json.loads(
+        Predictor(flowers, MAX_ROWS).predict(json.dumps({"records": records}).encode()).body
+    )
     assert answer["predictions"] == flowers.predict(records).tolist()
     online = np.array([list(row.values()) for row in answer["probabilities"]])
     assert online.tobytes() == flowers.predict_proba(records).tobytes()
 
 
 def test_all_forms_of_a_row_get_the_same_answer(flowers: Bundle) -> None:
-    predictor = Predictor(flowers)
+    predictor = Predictor(flowers, MAX_ROWS)
     one = json.loads(predictor.predict(json.dumps(ROW).encode()).body)
     records = json.loads(predictor.predict(json.dumps({"records": [ROW]}).encode()).body)
     features = json.loads(predictor.predict(json.dumps({"features": [VALUES]}).encode()).body)
@@ -53,7 +56,7 @@ def test_all_forms_of_a_row_get_the_same_answer(flowers: Bundle) -> None:
 
 def test_a_batch_answers_each_row_or_says_what_is_wrong_with_it(flowers: Bundle) -> None:
     body = json.dumps([ROW, {**ROW, "sepal_width": 99}, 7, ROW]).encode()
-    answer = json.loads(Predictor(flowers).predict_batch(body).body)
+    answer = json.loads(Predictor(flowers, MAX_ROWS).predict_batch(body).body)
     assert answer["summary"] == {"rows": 4, "scored": 2, "failed": 2}
     assert answer["results"][0] == answer["results"][3]
     (too_wide,) = answer["results"][1]["errors"]
@@ -63,12 +66,12 @@ def test_a_batch_answers_each_row_or_says_what_is_wrong_with_it(flowers: Bundle)
 
 @pytest.mark.parametrize("form", ["records", "features"])
 def test_no_rows_get_no_predictions(flowers: Bundle, form: str) -> None:
-    answer = json.loads(Predictor(flowers).predict(json.dumps({form: []}).encode()).body)
+    answer = json.loads(Predictor(flowers, MAX_ROWS).predict(json.dumps({form: []}).encode()).body)
     assert answer == {"predictions": [], "probabilities": []}
 
 
 def test_an_empty_batch_is_answered(flowers: Bundle) -> None:
-    assert json.loads(Predictor(flowers).predict_batch(b"[]").body) == {
+    assert json.loads(Predictor(flowers, MAX_ROWS).predict_batch(b"[]").body) == {
         "results": [],
         "summary": {"rows": 0, "scored": 0, "failed": 0},
     }
@@ -76,7 +79,7 @@ def test_an_empty_batch_is_answered(flowers: Bundle) -> None:
 
 def test_all_bad_rows_of_a_request_are_told_at_once(flowers: Bundle) -> None:
     rows = [VALUES, [5.1, None, 1.4, 0.2], [5.1, 3.5, "1.4", 0.2]]
-    status, detail = refused(Predictor(flowers), json.dumps({"features": rows}).encode())
+    status, detail = refused(Predictor(flowers, MAX_ROWS), json.dumps({"features": rows}).encode())
     assert status == 422
     assert [problem["loc"] for problem in detail] == [
         ["body", "features", 1, "sepal_width"],
@@ -89,7 +92,7 @@ def test_a_number_that_json_does_not_have_is_refused_by_column(
     flowers: Bundle, literal: bytes
 ) -> None:
     body = json.dumps(ROW).encode().replace(b"1.4", literal)
-    status, (problem,) = refused(Predictor(flowers), body)
+    status, (problem,) = refused(Predictor(flowers, MAX_ROWS), body)
     assert status == 422
     assert problem == {
         "type": "finite_number",
@@ -113,7 +116,7 @@ def test_a_number_that_json_does_not_have_is_refused_by_column(
     ],
 )
 def test_what_is_not_json_is_refused_without_repeating_it(flowers: Bundle, body: bytes) -> None:
-    status, (problem,) = refused(Predictor(flowers), body)
+    status, (problem,) = refused(Predictor(flowers, MAX_ROWS), body)
     assert status == 400
     assert problem["type"] == "json_invalid"
     assert "secret" not in json.dumps(problem)
@@ -121,7 +124,7 @@ def test_what_is_not_json_is_refused_without_repeating_it(flowers: Bundle, body:
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b"null", b'"text"', b"[{}]"])
 def test_a_body_that_is_no_object_is_told_the_forms(flowers: Bundle, body: bytes) -> None:
-    status, (problem,) = refused(Predictor(flowers), body)
+    status, (problem,) = refused(Predictor(flowers, MAX_ROWS), body)
     assert (status, problem["type"], problem["loc"]) == (422, "dict_type", ["body"])
 
 
@@ -137,13 +140,35 @@ def test_a_body_that_is_no_object_is_told_the_forms(flowers: Bundle, body: bytes
 def test_a_mixed_or_misshapen_form_is_refused(
     flowers: Bundle, document: Any, loc: list[str | int]
 ) -> None:
-    status, detail = refused(Predictor(flowers), json.dumps(document).encode())
+    status, detail = refused(Predictor(flowers, MAX_ROWS), json.dumps(document).encode())
     assert status == 422
     assert detail[0]["loc"] == loc
 
 
 def test_very_many_problems_are_cut_and_counted(flowers: Bundle) -> None:
     with pytest.raises(RequestRefusedError) as caught:
-        Predictor(flowers).predict(json.dumps({"records": [{}] * 50}).encode())
+        Predictor(flowers, MAX_ROWS).predict(json.dumps({"records": [{}] * 50}).encode())
     document = caught.value.to_json()
     assert (len(document["detail"]), document["omitted"]) == (100, 100)
+
+
+@pytest.mark.parametrize("form", ["records", "features"])
+def test_more_rows_than_the_limit_are_refused_unread(flowers: Bundle, form: str) -> None:
+    status, (problem,) = refused(Predictor(flowers, 3), json.dumps({form: [{}] * 4}).encode())
+    assert (status, problem["type"], problem["loc"]) == (422, "too_long", ["body", form])
+    assert problem["ctx"] == {"max_length": 3}
+
+
+def test_a_batch_has_the_same_limit(flowers: Bundle) -> None:
+    predictor = Predictor(flowers, 3)
+    assert json.loads(predictor.predict_batch(b"[{}, {}, {}]").body)["summary"]["rows"] == 3
+    with pytest.raises(RequestRefusedError, match="1 problems"):
+        predictor.predict_batch(b"[{}, {}, {}, {}]")
+
+
+def test_a_row_with_very_many_unknown_columns_is_told_of_the_first(flowers: Bundle) -> None:
+    row = ROW | {f"column_{number}": 0 for number in range(5000)}
+    (result,) = json.loads(
+        Predictor(flowers, MAX_ROWS).predict_batch(json.dumps([row]).encode()).body
+    )["results"]
+    assert [error["type"] for error in result["errors"]] == ["extra_forbidden"] * 100

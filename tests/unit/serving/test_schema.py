@@ -87,7 +87,7 @@ def test_what_the_schema_admits_is_accepted_and_what_it_refuses_is_not(
     houses_predictor: Predictor, changes: dict[str, Any], absent: str | None
 ) -> None:
     record = {name: value for name, value in (HOUSE | changes).items() if name != absent}
-    schema = request_schemas(houses_predictor.bundle)["Record"]
+    schema = request_schemas(houses_predictor.bundle, 100)["Record"]
     admitted = Draft202012Validator(schema).is_valid(record)
     # Categories are the one leniency: text of numbers and white space around it are read.
     lenient = any(isinstance(changes.get(name), int) for name in ("ocean", "agent"))
@@ -123,3 +123,14 @@ def test_a_nullable_category_admits_null_in_its_list() -> None:
     column = ColumnSpec(type="category", values=("a", "b"), nullable=True)
     schema = column_schema(column, "c")
     assert (schema["type"], schema["enum"]) == (["string", "null"], ["a", "b", None])
+
+
+def test_a_whole_number_that_a_double_cannot_hold_is_outside_the_schema() -> None:
+    schema = column_schema(ColumnSpec(type="integer", min=1), "rooms")
+    assert (schema["minimum"], schema["maximum"]) == (1, 2**53)
+
+
+def test_the_schema_tells_the_most_rows_of_a_request(houses_predictor: Predictor) -> None:
+    schemas = request_schemas(houses_predictor.bundle, 100)
+    assert schemas["RecordsRequest"]["properties"]["records"]["maxItems"] == 100
+    assert schemas["FeaturesRequest"]["properties"]["features"]["maxItems"] == 100

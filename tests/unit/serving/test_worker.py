@@ -58,3 +58,12 @@ def test_a_damaged_bundle_is_not_served_and_the_log_names_its_faults(tmp_path: P
     assert (done.returncode, done.stderr) == (1, "")
     assert document["event"] == "bundle_refused"
     assert "manifest.json is missing" in document["faults"][0]
+
+
+def test_a_port_that_does_not_exist_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--bundle", str(tmp_path), "--port", "99999"])
+    assert caught.value.code == 2
+    assert "found 99999, expected 0 to 65535" in capsys.readouterr().err

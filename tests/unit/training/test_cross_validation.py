@@ -64,3 +64,31 @@ def test_a_class_smaller_than_the_number_of_folds_is_named() -> None:
 def test_more_folds_than_rows_is_an_error_of_the_project() -> None:
     with pytest.raises(TrainingError, match="kfold of 3 rows"):
         folds(CrossValidationSpec(kind="kfold", folds=5), np.zeros(3))
+
+
+def test_rows_of_one_time_are_never_fitted_and_scored() -> None:
+    times = np.repeat(np.arange(7.0), 9)
+    for fold in folds(CrossValidationSpec(kind="time", folds=5), np.zeros(63), times=times):
+        assert times[fold.train].max() < times[fold.test].min()
+
+
+def test_a_missing_time_is_refused() -> None:
+    times = np.array([1.0, np.nan, 2.0, 3.0, np.nan, 4.0])
+    with pytest.raises(TrainingError, match="2 rows have no time"):
+        folds(CrossValidationSpec(kind="time", folds=2), np.zeros(6), times=times)
+
+
+def test_one_time_for_all_rows_is_too_few() -> None:
+    with pytest.raises(TrainingError, match="1 different times are too few"):
+        folds(CrossValidationSpec(kind="time", folds=2), np.zeros(9), times=np.ones(9))
+
+
+def test_a_class_that_is_declared_but_has_no_row_does_not_count() -> None:
+    y = np.array([0, 2] * 10)
+    assert len(folds(CrossValidationSpec(kind="stratified", folds=5), y)) == 5
+
+
+def test_a_fold_that_would_be_fitted_on_one_class_is_refused() -> None:
+    y = np.array([0] * 20 + [1] * 10)
+    with pytest.raises(TrainingError, match="fold 1 would be fitted on rows of one class"):
+        folds(CrossValidationSpec(kind="time", folds=3), y, times=np.arange(30.0))

@@ -141,3 +141,50 @@ def test_a_scale_that_is_one_in_single_precision_still_divides() -> None:
     graph = Graph(1)
     model = graph.model({"D": (preprocessing.compile(graph), TensorProto.DOUBLE, 1)})
     assert Session(serialize(model)).run(X)["D"].tolist() == [[-1.0], [1.0]]
+
+
+def one_column(kind: str, X: NDArray[np.float64], design: Design, **spec: Any) -> Preprocessing:
+    contract = Contract("regression", {"a": ColumnSpec(type=kind, **spec)}, TargetSpec(name="t"))
+    return fit_preprocessing(contract, {}, design, X)
+
+
+@pytest.mark.parametrize("value", [0.1, 1e300, -7.0, 1e-310])
+def test_a_constant_column_is_zero_whatever_its_mean_is_rounded_to(value: float) -> None:
+    X = np.full((149, 1), value)
+    preprocessing = one_column("number", X, Design(scale=True))
+    assert preprocessing.scale is not None
+    assert preprocessing.scale.tolist() == [1.0]
+    assert not preprocessing.transform(X).any()
+
+
+def test_numbers_whose_sum_overflows_are_left_as_they_are() -> None:
+    X = np.array([[1.5e308], [1.2e308], [-3.0]])
+    assert (one_column("number", X, Design(scale=True)).transform(X) == X).all()
+
+
+@pytest.mark.parametrize("categories", ["drop_first", "one_hot"])
+def test_a_missing_category_is_the_most_frequent_one_where_it_may_not_stay(
+    categories: Any,
+) -> None:
+    X = np.array([[0.0], [1.0], [2.0], [2.0], [-1.0], [-1.0], [-1.0], [np.nan]])
+    spec = {"values": ("x", "y", "z"), "nullable": True, "unknown": "flag"}
+    design = Design(categories=categories, fill_missing=True)
+    D = one_column("category", X, design, **spec).transform(X)
+    assert D[-1].tolist() == D[2].tolist()
+    assert not D[-2].any()
+
+
+def test_a_missing_truth_value_is_the_more_frequent_one_and_never_half() -> None:
+    X = np.array([[0.0], [1.0], [np.nan]])
+    D = one_column("boolean", X, Design(fill_missing=True), nullable=True).transform(X)
+    assert D.tolist() == [[0.0], [1.0], [0.0]]
+
+
+def test_nothing_is_learned_from_other_rows() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 6))
+    X[:, 2], X[:, 4], X[:, 5] = 1.0, 0.0, 1.0
+    design = Design(categories="drop_first", fill_missing=True, scale=True)
+    alone = fitted(X[:20], design).transform(X[:20])
+    X[20:] = 1e6
+    assert np.array_equal(fitted(X[:20], design).transform(X)[:20], alone)

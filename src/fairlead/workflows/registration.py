@@ -1,0 +1,60 @@
+"""Hands what a training made to the registry and the tracker: versions and runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from fairlead.registry.port import ModelRegistry, RunTracker
+from fairlead.registry.records import ModelVersion, RunRecord
+from fairlead.workflows.experiment import Experiment, Finished
+
+TAGS = ("data_fingerprint", "spec_digest", "git_commit", "git_dirty")
+
+
+def register(
+    experiment: Experiment,
+    finished: Mapping[str, Finished],
+    registry: ModelRegistry,
+    tracker: RunTracker | None,
+) -> dict[str, ModelVersion]:
+    """Log a run per candidate and register its bundle under the candidate's alias."""
+    name, origin = experiment.spec.name, experiment.origin
+    tags = {"project": name}
+    tags |= {tag: str(origin[tag]) for tag in TAGS if origin[tag] is not None}
+    parent = tracker.start("training", tags) if tracker else None
+    versions = {}
+    for candidate, result in finished.items():
+        own = {**tags, "candidate": candidate, "family": result.entry.family}
+        run = None
+        if tracker:
+            record = _record(result, own, int(origin["seed"]))
+            run = tracker.log_run(record, parent_id=parent)
+        versions[candidate] = registry.register(
+            name, result.bundle, run_id=run, tags=own, aliases=(candidate,)
+        )
+    if tracker and parent:
+        tracker.finish(parent)
+    return versions
+
+
+def _record(result: Finished, tags: Mapping[str, str], seed: int) -> RunRecord:
+    entry, metrics, errors = result.entry, {}, {}
+    for source, report in (("cv", entry.cv), ("holdout", entry.holdout), ("oob", entry.oob)):
+        for metric, estimate in report.items():
+            # MLflow takes no brackets: recall[setosa] becomes recall.setosa.
+            key = f"{source}_{metric}".replace("[", ".").replace("]", "")
+            if estimate.is_defined:
+                metrics[key] = estimate.value
+            if math.isfinite(estimate.standard_error):
+                errors[key] = estimate.standard_error
+    costs = {**asdict(result.measurements), "training_s": entry.training_s}
+    return RunRecord(
+        candidate=entry.name,
+        parameters={"family": entry.family, "seed": seed, **result.parameters},
+        metrics={**metrics, **costs},
+        standard_errors=errors,
+        tags=tags,
+        artifacts=result.figures,
+    )
