@@ -78,9 +78,6 @@ def train(
 
     settings = settings or read_settings()
     registry = model_registry(project.root) if find_spec("mlflow") is not None else None
-    if registry is not None:
-        # Asked now: a training must not fail at its end because a server is down.
-        registry.versions(project.spec.name)
     return workflow.train(
         project,
         registry=registry,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from fairlead.data.contract import SHOWN_ROWS
 from fairlead.data.enforcement import Dataset
 from fairlead.data.report import CheckResult
 from fairlead.errors import ExpressionError
-from fairlead.project.expressions import Expression, Scope, evaluate, parse
-from fairlead.project.scope import ROWS, feature_scope
+from fairlead.project.derived import extend, parse_derived
+from fairlead.project.expressions import Expression, evaluate, parse
+from fairlead.project.scope import ROWS, check_scope
 from fairlead.project.spec import DataSpec
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -37,40 +37,9 @@ def run_checks(dataset: Dataset, data: DataSpec) -> tuple[CheckResult, ...]:
     Raises:
         ExpressionError: a check is no condition in the language.
     """
-    scope = _scope(dataset, data)
+    scope = check_scope(dataset.contract.task, data, dataset.contract.classes)
     columns = _columns(dataset, data)
     return tuple(_run(parse(text, scope), columns, dataset.rows) for text in data.checks)
-
-
-def derive(data: DataSpec, columns: Columns) -> dict[str, NDArray[np.float64]]:
-    """Compute the derived columns.
-
-    Args:
-        data: features and derived columns.
-        columns: at least the features -> shape (n,), as encoded.
-
-    Returns:
-        Name -> shape (n,); what is not finite is missing.
-
-    Raises:
-        ExpressionError: a derived column is not in the language.
-    """
-    values = dict(columns)
-    derived: dict[str, NDArray[np.float64]] = {}
-    for name, text in data.derived.items():
-        expression = parse(text, feature_scope(data, derived))
-        value = evaluate(expression, values).astype(np.float64)
-        derived[name] = values[name] = np.where(np.isfinite(value), value, np.nan)
-    return derived
-
-
-def _scope(dataset: Dataset, data: DataSpec) -> Scope:
-    """Every column, the target, the derived columns and `rows`."""
-    scope = Scope.of_columns(data.columns, (ROWS, *data.derived))
-    target, classes = data.target.name, dataset.contract.classes
-    if not classes:
-        return replace(scope, kinds={**scope.kinds, target: "number"})
-    return Scope({**scope.kinds, target: "category"}, {**scope.categories, target: classes})
 
 
 def _columns(dataset: Dataset, data: DataSpec) -> dict[str, NDArray[np.float64]]:
@@ -80,8 +49,7 @@ def _columns(dataset: Dataset, data: DataSpec) -> dict[str, NDArray[np.float64]]
     }
     return {
         ROWS: np.full(len(dataset.y), float(len(dataset.y))),
-        **features,
-        **derive(data, features),
+        **extend(features, parse_derived(dataset.contract.columns, data.derived)),
         **others,
         data.target.name: dataset.y.astype(np.float64),
     }

@@ -87,7 +87,7 @@ def _read_csv(path: Path, names: Sequence[str]) -> Table:
         raise DataInvalidError(path, "an empty file", "a header and rows")
     try:
         separator, header = _header(content, names)
-        others = _others(path, header, names)
+        others = _others(path, header, names, " separated by comma, semicolon or tab")
         frame = _plain_rows(content, separator, len(header))
         if frame is None:
             frame = _any_rows(path, content, separator, len(header))
@@ -143,7 +143,9 @@ def _records(content: bytes, separator: str, *, strict: bool) -> Iterator[list[s
     return csv.reader(text, delimiter=separator, strict=strict)
 
 
-def _others(path: Path, header: Sequence[str], names: Iterable[str]) -> tuple[str, ...]:
+def _others(
+    path: Path, header: Sequence[str], names: Iterable[str], how: str = ""
+) -> tuple[str, ...]:
     """What a header has beside the names asked for, each of which it must have once."""
     times = Counter(header)
     absent = [name for name in names if name not in times]
@@ -152,7 +154,7 @@ def _others(path: Path, header: Sequence[str], names: Iterable[str]) -> tuple[st
         others = [name for name in header if name not in asked]
         lacking = ", ".join(name + _meant(name, others) for name in absent)
         found = f"no column {lacking} in the header {_listed(header)}"
-        raise DataInvalidError(path, found, "every declared column and the target")
+        raise DataInvalidError(path, found, f"every declared column and the target{how}")
     repeated = [name for name in names if times[name] > 1]
     if repeated:
         found = f"more than one column {', '.join(repeated)}"

@@ -57,17 +57,21 @@ def holdout_split(split: SplitSpec, dataset: Dataset) -> tuple[Indices, Indices]
             train, holdout = _by_group(path, split, _with_role(dataset, "group"))
         case "time":
             times = _with_role(dataset, "time")
-            if np.isnan(times).any():
-                found = f"{int(np.isnan(times).sum())} rows without a time"
-                raise DataInvalidError(path, found, "one in each row, to split by it")
             order = np.argsort(times, kind="stable")
             train, holdout = order[:-held], order[-held:]
     return np.sort(train), np.sort(holdout)
 
 
 def _with_role(dataset: Dataset, role: str) -> NDArray[Any]:
-    """The column that has this role; the spec sees to it that there is one."""
-    return dataset.others[dataset.roles[role]]
+    """The column that has this role, which no row lacks; the spec sees to it that there is one."""
+    values = dataset.others[dataset.roles[role]]
+    missing = np.isnan(values) if values.dtype == np.float64 else values == ""
+    if missing.any():
+        found = f"{int(missing.sum())} rows without a {role}"
+        raise DataInvalidError(
+            Path(dataset.report.source), found, "one in each row, to split by it"
+        )
+    return values
 
 
 def _by_group(path: Path, split: SplitSpec, groups: NDArray[Any]) -> tuple[Indices, Indices]:

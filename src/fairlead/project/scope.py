@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator
 
 from fairlead.errors import ExpressionError, Problem
 from fairlead.project.expressions import Scope, parse
-from fairlead.project.spec import DataSpec, ProjectSpec
+from fairlead.project.spec import DataSpec, ProjectSpec, Task
 
 ROWS = "rows"
 """What a check calls the number of rows."""
@@ -20,19 +19,18 @@ def feature_scope(data: DataSpec, derived: Iterable[str] = ()) -> Scope:
     return Scope.of_columns(features, derived)
 
 
-def check_scope(spec: ProjectSpec) -> Scope:
+def check_scope(task: Task, data: DataSpec, classes: tuple[str, ...]) -> Scope:
     """What a check may name: every column, the target, the derived columns and `rows`.
 
-    The target of a classification has to declare its classes to be named.
+    The target of a classification can be named once its classes are known.
     """
-    target, classes = spec.data.target.name, spec.data.target.classes
-    scope = Scope.of_columns(spec.data.columns, (ROWS, *spec.data.derived))
-    kinds, categories = dict(scope.kinds), dict(scope.categories)
-    if spec.task == "regression":
-        kinds[target] = "number"
-    elif classes:
-        kinds[target], categories[target] = "category", classes
-    return dataclasses.replace(scope, kinds=kinds, categories=categories)
+    scope = Scope.of_columns(data.columns, (ROWS, *data.derived))
+    target = data.target.name
+    if task == "regression":
+        return Scope({**scope.kinds, target: "number"}, scope.categories)
+    if not classes:
+        return scope
+    return Scope({**scope.kinds, target: "category"}, {**scope.categories, target: classes})
 
 
 def gate_scope(text: str) -> Scope:
@@ -46,7 +44,7 @@ def check_expressions(spec: ProjectSpec) -> Iterator[Problem]:
     for name, text in spec.data.derived.items():
         yield from _problems(f"data.derived.{name}", text, feature_scope(spec.data, earlier))
         earlier.append(name)
-    scope = check_scope(spec)
+    scope = check_scope(spec.task, spec.data, spec.data.target.classes)
     for index, text in enumerate(spec.data.checks):
         yield from _problems(f"data.checks[{index}]", text, scope, condition="rows > 0")
     for index, text in enumerate(spec.promotion.gates):

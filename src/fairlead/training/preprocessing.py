@@ -20,7 +20,8 @@ from fairlead.data.encoding import UNKNOWN
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import compile_expression
 from fairlead.models.family import Design
-from fairlead.project.expressions import Expression, Scope, evaluate, parse
+from fairlead.project.derived import extend, finite, parse_derived
+from fairlead.project.expressions import Expression
 from fairlead.project.spec import ColumnSpec
 
 Matrix = NDArray[np.float64]
@@ -72,11 +73,8 @@ class Preprocessing:
         X = _filled(np.minimum(np.maximum(X, self.low), self.high), self.fill)
         if not self.derived:
             return X
-        values = dict(zip(self.names, X.T, strict=True))
-        for name, expression in self.derived.items():
-            value = np.broadcast_to(evaluate(expression, values), len(X))
-            values[name] = _finite(value.astype(np.float64))
-        return _finite(np.column_stack(list(values.values())))
+        values = extend(dict(zip(self.names, X.T, strict=True)), self.derived)
+        return finite(np.column_stack(list(values.values())))
 
     def compile(self, graph: Graph) -> str:
         """Append the preprocessing of the graph's input; the value is the design matrix."""
@@ -127,13 +125,8 @@ def _compile_filled(graph: Graph, X: str, fill: Matrix) -> str:
     return graph.op("Where", graph.op("IsNaN", X), graph.constant(fill), X)
 
 
-def _finite(value: Matrix) -> Matrix:
-    """The numbers, missing where infinite: x - x is 0 for a finite x and NaN for all others."""
-    with np.errstate(invalid="ignore"):
-        return value + (value - value)
-
-
 def _compile_finite(graph: Graph, value: str) -> str:
+    """As `fairlead.project.derived.finite`."""
     return graph.op("Add", value, graph.op("Sub", value, value))
 
 
@@ -162,7 +155,7 @@ def fit_preprocessing(
         low=low,
         high=high,
         fill=np.array(fill),
-        derived=parse_derived(contract, derived),
+        derived=parse_derived(contract.columns, derived),
         picked=picked,
         late_fill=np.full(len(picked), np.nan),
         codes=codes,
@@ -192,18 +185,6 @@ def _scaled(plain: Preprocessing, X: Matrix) -> Preprocessing:
     # Category columns stay 0 and 1; where sums over- or underflow, the column is left as it is.
     mean = np.where(constant, D[0], np.where(kept, 0.0, mean))
     return replace(plain, mean=mean, scale=np.where(constant | kept, 1.0, scale))
-
-
-def parse_derived(contract: Contract, derived: Mapping[str, str]) -> dict[str, Expression]:
-    """Parse derived columns; each may use the columns and the derived ones before it.
-
-    Raises:
-        ExpressionError: one is not valid.
-    """
-    parsed: dict[str, Expression] = {}
-    for name, text in derived.items():
-        parsed[name] = parse(text, Scope.of_columns(contract.columns, parsed))
-    return parsed
 
 
 def _layout(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,9 +157,9 @@ class Experiment:
         )
 
     def _draw(self, name: str, predictions: Predictions) -> Path:
+        # Overwritten where they stand: another training of the project may be drawing too.
         folder = self.results / "figures" / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         draw_figures(predictions, folder, title=name, unit=self.spec.data.target.unit)
         return folder
 

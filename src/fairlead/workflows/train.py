@@ -93,11 +93,15 @@ def train(
 
     Raises:
         DataError: the data is missing, damaged, or breaks the contract.
+        RegistryUnavailableError: the registry does not answer; nothing was trained.
         FairleadError: every candidate failed; the first one's error.
     """
     progress = progress or Silent()
     experiment = Experiment(project, read(project))
     candidates = _candidates(project, only)
+    if registry is not None:
+        # Asked now: a training must not fail at its end because a server is down.
+        registry.versions(project.spec.name)
     # Each fold, the fit on all rows, and the bundle are a step.
     progress.start({candidate.name: len(experiment.layout) + 2 for candidate in candidates})
     results = train_all(

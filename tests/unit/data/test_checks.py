@@ -3,10 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from fairlead.data.checks import derive, run_checks
+from fairlead.data.checks import run_checks
 from fairlead.data.enforcement import Dataset, read_dataset
 from fairlead.data.report import CheckResult
 from fairlead.errors import ExpressionError
@@ -83,11 +82,3 @@ def test_the_target_of_a_classification_is_compared_with_its_classes(tmp_path: P
 def test_a_check_that_is_no_condition_is_refused(houses: Dataset) -> None:
     with pytest.raises(ExpressionError, match="a condition"):
         run_checks(houses, house_data(checks=["rooms + 1"]))
-
-
-def test_derived_columns_build_on_each_other_and_what_is_not_finite_is_missing() -> None:
-    data = house_data(derived={"per_house": "rooms / houses", "double": "per_house * 2"})
-    columns = {"rooms": np.array([6.0, 1.0, np.nan]), "houses": np.array([2.0, 0.0, 1.0])}
-    derived = derive(data, columns)
-    np.testing.assert_array_equal(derived["per_house"], [3.0, np.nan, np.nan])
-    np.testing.assert_array_equal(derived["double"], [6.0, np.nan, np.nan])

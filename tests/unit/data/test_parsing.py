@@ -237,3 +237,10 @@ def test_times_far_away_are_read_as_online() -> None:
 def test_texts_are_kept_normalised(texts: list[str]) -> None:
     column = parse_column(pl.Series(texts, dtype=pl.String), TEXT, typed=True)
     assert column.texts_in(np.arange(len(texts))) == [normalise(text) for text in texts]
+
+
+@pytest.mark.parametrize("column", [NUMBER, INTEGER])
+def test_a_whole_number_is_too_large_whatever_its_length(column: ColumnSpec) -> None:
+    assert read(column, "9" * 5000) == WRONG
+    assert read(column, "-9007199254740993") == WRONG
+    assert read(column, "0" * 5000 + "9007199254740992") == 2.0**53

@@ -115,3 +115,30 @@ def test_what_breaks_the_contract_is_listed_with_its_rows(path: Path) -> None:
 
 def test_the_table_fits_a_narrow_terminal(path: Path) -> None:
     assert max(map(len, shown(report_on(path), width=72).splitlines())) <= 72
+
+
+def test_times_before_the_first_year_and_after_the_last_are_shown(path: Path) -> None:
+    rows = (
+        "41,1000,yes,Oslo,0001-01-01T00:00+14:00,no,1\n7,2,no,Oslo,9999-12-31T23:00-14:00,yes,2\n"
+    )
+    assert "0000-12-31 10:00:00 … 10000-01-01 13:00:00" in shown(report_on(path, rows))
+
+
+def test_numbers_whose_sum_is_not_finite_have_a_mean(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1e308,1\n1e308,2\n")
+    data = DataSpec.model_validate(
+        {"path": "a.csv", "target": {"name": "y"}, "columns": {"x": {"type": "number"}}}
+    )
+    _, report = examine(tmp_path / "a.csv", "regression", data)
+    assert report.columns[0].mean == 1e308
+
+
+def test_a_fill_value_is_no_markup(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n,1\n[/b],2\n")
+    filled = {"nullable": True, "missing": "constant", "fill": "[/b]"}
+    column = {"type": "category", "values": ["[/b]"], **filled}
+    data = DataSpec.model_validate(
+        {"path": "a.csv", "target": {"name": "y"}, "columns": {"x": column}}
+    )
+    _, report = examine(tmp_path / "a.csv", "regression", data)
+    assert "filled with [/b]" in shown(report)

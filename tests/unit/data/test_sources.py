@@ -71,6 +71,8 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
 BAD = {
     "nothing": ("a.csv", b"", "an empty file"),
     "line ends": ("a.csv", b"\r\n\n", "an empty file"),
+    "white space": ("a.csv", b" \n \t\n", "an empty file"),
+    "other separator": ("a.csv", b"x|y\n1|2\n", r"header x\|y, .* separated by comma, semicolon"),
     "header alone": ("a.csv", b"x,y\n", "a header and no rows"),
     "column lacking": ("a.csv", b"x,z\n1,2\n", "no column y in the header x, z"),
     "misspelt": ("a.csv", b"X,why\n1,2\n", r"no column x \(is it X\?\), y in the header X, why"),

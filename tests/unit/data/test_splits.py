@@ -115,3 +115,10 @@ def test_rows_that_cannot_be_split_are_refused(
     with pytest.raises(DataInvalidError, match=message) as caught:
         holdout_split(split, dataset)
     assert caught.value.path == Path("a.csv")
+
+
+@pytest.mark.parametrize("groups", [["a", "", "b", "c"], [1.0, np.nan, 2.0, 3.0]])
+def test_every_row_needs_a_group_to_be_split_by(groups: list[Any]) -> None:
+    dataset = rows_of([0, 1, 0, 1], group=groups)
+    with pytest.raises(DataInvalidError, match="1 rows without a group"):
+        holdout_split(SplitSpec(kind="group"), dataset)

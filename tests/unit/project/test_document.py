@@ -115,3 +115,15 @@ def test_what_is_written_is_read_back(value: object) -> None:
     document = read_document(write_document({"key": value}))
     assert not document.problems
     assert document.values == {"key": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: 1\n\tb: 2", r"character '\t' that cannot start any token"),
+        ("a: 1\n---\nb: 2", "another document"),
+    ],
+)
+def test_what_the_parser_found_is_said_once(text: str, found: str) -> None:
+    (problem,) = read_document(text).problems
+    assert (problem.found, problem.line) == (found, 2)

@@ -241,3 +241,18 @@ def test_any_spec_survives_dump_and_load(
     )
     document = read_document(dump_spec(spec))
     assert salvage(document.values).spec == spec
+
+
+def test_a_path_that_cannot_be_looked_at_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="File name too long"):
+        load_project(tmp_path / ("x" * 300))
+
+
+def test_a_lost_name_that_is_an_english_word_hides_no_other_problem(write: Write) -> None:
+    root = write(
+        "name: t\ntask: regression\n"
+        "data:\n  path: a.csv\n  target: {name: y}\n  columns: {x: {type: number}}\n"
+        "  derived:\n    a: 3\n    b: x +\n"
+        "candidates: {r: {family: ridge}}\nevaluation: {metric: rmse}\n"
+    )
+    assert problems_of(root) == ["8 data.derived.a", "9 data.derived.b"]

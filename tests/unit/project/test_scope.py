@@ -40,7 +40,7 @@ def test_a_column_that_is_no_feature_is_known_to_checks_alone(spec: ProjectSpec)
     columns = {**spec.data.columns, "built": ignored}
     changed = with_data(spec, columns=columns, derived={"age": "2026 - built"})
     assert "built" not in feature_scope(changed.data).kinds
-    assert "built" in check_scope(changed).kinds
+    assert "built" in check_scope("regression", changed.data, ()).kinds
     assert told(changed) == ["data.derived.age"]
 
 

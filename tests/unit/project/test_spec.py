@@ -45,6 +45,7 @@ def project(**changes: Any) -> ProjectSpec:
         ({"type": "boolean", "min": 0}, "min: found `min` on a boolean"),
         ({"type": "number", "min": 2, "max": 1}, "min: found 2 and `max: 1`"),
         ({"type": "text"}, "role: found a text as a feature"),
+        ({"type": "text", "role": "time"}, "role: found a text as the time"),
         ({"type": "boolean", "nullable": True, "missing": "mean"}, "found `mean` on a boolean"),
         ({"type": "number", "missing": "median"}, "expected `nullable: true` beside it"),
         ({"type": "number", "nullable": True, "missing": "constant"}, "expected `fill` beside it"),
