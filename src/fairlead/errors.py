@@ -9,7 +9,8 @@ FairleadError
 │   ├── FetchError            the source does not answer, or answers wrongly
 │   ├── DigestMismatchError   the file is not the one that was declared
 │   ├── ContractError         rows break the contract
-│   └── ChecksFailedError     a check of the project does not hold
+│   ├── ChecksFailedError     a check of the project does not hold
+│   └── FoldsError            too few rows for `evaluation.cv`
 ├── ModelError            the author of a candidate
 │   ├── UnknownFamilyError    no such family is installed
 │   ├── TrainingError         it cannot be fitted on this data
@@ -22,6 +23,7 @@ FairleadError
 │   ├── ModelVersionNotFoundError  no such name, version or alias
 │   ├── AliasMovedError            somebody else moved the alias first
 │   ├── NothingToRollBackError     the present champion is the first
+│   ├── AliasNameError             no registry takes such a name
 │   └── RegistryUnavailableError   the registry does not answer
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
@@ -199,6 +201,22 @@ class ChecksFailedError(DataError):
         return "\n  ".join([f"{self.path} fails `data.checks`", *self.checks])
 
 
+@dataclass(eq=False)
+class FoldsError(DataError):
+    """The training rows cannot be cut as `evaluation.cv` says."""
+
+    code: ClassVar[str] = "folds"
+    kind: str
+    rows: int
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"`evaluation.cv` ({self.kind}) cannot cut the {self.rows} training rows: "
+            f"{self.reason}; take fewer folds, another kind, or more rows"
+        )
+
+
 class ModelError(FairleadError):
     """Something is wrong with a candidate."""
 
@@ -341,6 +359,20 @@ class NothingToRollBackError(RegistryError):
     def __str__(self) -> str:
         return (
             f"{self.model} has no champion before version {self.version}: nothing to roll back to"
+        )
+
+
+@dataclass(eq=False)
+class AliasNameError(RegistryError):
+    """A name that cannot be an alias."""
+
+    code: ClassVar[str] = "alias_name"
+    alias: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.alias!r} cannot be an alias: found something other than letters, digits, _ "
+            "and -, a version such as v1, or latest"
         )
 
 

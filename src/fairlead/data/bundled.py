@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-IRIS: tuple[str, ...] = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+_IRIS: tuple[str, ...] = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 
 
 def bundled_csv(name: str) -> bytes:
@@ -23,7 +23,7 @@ def bundled_csv(name: str) -> bytes:
     options = {"scaled": False} if name == "diabetes" else {}
     loaded: Any = getattr(datasets, f"load_{name}")(**options)
     if name == "iris":
-        columns, target = IRIS, "species"
+        columns, target = _IRIS, "species"
     else:
         columns = tuple(re.sub(r"\W+", "_", column).strip("_") for column in loaded.feature_names)
         target = "target"

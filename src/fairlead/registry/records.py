@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from typing import Any
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+ALIAS = re.compile(r"(?!v\d+$|latest$)[A-Za-z][A-Za-z0-9_-]{0,62}")
+"""What MLflow takes as an alias; `v3` and `latest` mean versions to it."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-from fairlead.errors import TrainingError
+from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
 
 Indices = NDArray[np.int64]
@@ -56,14 +56,14 @@ def folds(
         rows never).
 
     Raises:
-        TrainingError: there are too few rows, groups, times or members of a class, or a time is
+        FoldsError: there are too few rows, groups, times or members of a class, or a time is
             missing.
     """
     try:
         parts = _parts(cv, y, groups, times)
         _require_classes(parts, y)
     except ValueError as error:
-        raise TrainingError("cross-validation", f"{cv.kind} of {len(y)} rows: {error}") from error
+        raise FoldsError(cv.kind, len(y), str(error)) from error
     per_repeat = len(parts) // cv.repeats
     return [
         Fold(np.sort(train), np.sort(test), index // per_repeat)

@@ -9,9 +9,10 @@ from typing import Any
 
 from fairlead.bundle.manifest import CARD
 from fairlead.bundle.reading import load_bundle
+from fairlead.errors import AliasNameError
 from fairlead.registry import promotion
 from fairlead.registry.port import ModelRegistry
-from fairlead.registry.records import CHAMPION, ModelVersion
+from fairlead.registry.records import ALIAS, CHAMPION, ModelVersion
 from fairlead.workflows.store import bundles_of
 
 
@@ -85,9 +86,12 @@ def move_alias(registry: ModelRegistry, name: str, alias: str, reference: str) -
     """Point an alias at a version, wherever it pointed before; the champion is promoted.
 
     Raises:
+        AliasNameError: no registry takes such a name.
         ModelVersionNotFoundError: there is no such version.
         AliasMovedError: somebody else moved the alias at the same time.
     """
+    if not ALIAS.fullmatch(alias):
+        raise AliasNameError(alias)
     version = registry.resolve(name, reference)
     if alias == CHAMPION:
         return promotion.promote(registry, name, version.version)

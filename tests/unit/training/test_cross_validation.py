@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead.errors import TrainingError
+from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
 from fairlead.training.cross_validation import folds
 
@@ -57,12 +57,12 @@ def test_the_same_seed_gives_the_same_folds() -> None:
 
 def test_a_class_smaller_than_the_number_of_folds_is_named() -> None:
     y = np.array([0] * 20 + [1] * 2)
-    with pytest.raises(TrainingError, match="smallest class has 2 rows, 5 folds need as many"):
+    with pytest.raises(FoldsError, match="smallest class has 2 rows, 5 folds need as many"):
         folds(CrossValidationSpec(kind="stratified", folds=5), y)
 
 
 def test_more_folds_than_rows_is_an_error_of_the_project() -> None:
-    with pytest.raises(TrainingError, match="kfold of 3 rows"):
+    with pytest.raises(FoldsError, match=r"\(kfold\) cannot cut the 3 training rows"):
         folds(CrossValidationSpec(kind="kfold", folds=5), np.zeros(3))
 
 
@@ -74,12 +74,12 @@ def test_rows_of_one_time_are_never_fitted_and_scored() -> None:
 
 def test_a_missing_time_is_refused() -> None:
     times = np.array([1.0, np.nan, 2.0, 3.0, np.nan, 4.0])
-    with pytest.raises(TrainingError, match="2 rows have no time"):
+    with pytest.raises(FoldsError, match="2 rows have no time"):
         folds(CrossValidationSpec(kind="time", folds=2), np.zeros(6), times=times)
 
 
 def test_one_time_for_all_rows_is_too_few() -> None:
-    with pytest.raises(TrainingError, match="1 different times are too few"):
+    with pytest.raises(FoldsError, match="1 different times are too few"):
         folds(CrossValidationSpec(kind="time", folds=2), np.zeros(9), times=np.ones(9))
 
 
@@ -90,5 +90,5 @@ def test_a_class_that_is_declared_but_has_no_row_does_not_count() -> None:
 
 def test_a_fold_that_would_be_fitted_on_one_class_is_refused() -> None:
     y = np.array([0] * 20 + [1] * 10)
-    with pytest.raises(TrainingError, match="fold 1 would be fitted on rows of one class"):
+    with pytest.raises(FoldsError, match="fold 1 would be fitted on rows of one class"):
         folds(CrossValidationSpec(kind="time", folds=3), y, times=np.arange(30.0))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.adapters.memory_registry import MemoryRegistry
+from fairlead.errors import AliasNameError
 from fairlead.registry.promotion import rollback
 from fairlead.testing.registry import sample_bundle
 from fairlead.workflows.models import move_alias
@@ -30,3 +31,9 @@ def test_a_champion_that_is_moved_as_an_alias_can_be_rolled_back(registry: Memor
     move_alias(registry, "iris", "champion", "1")
     move_alias(registry, "iris", "champion", "2")
     assert rollback(registry, "iris").version == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "v3", "latest", "", "ä"])
+def test_a_name_that_no_registry_takes_is_refused(name: str, registry: MemoryRegistry) -> None:
+    with pytest.raises(AliasNameError, match="cannot be an alias"):
+        move_alias(registry, "iris", name, "1")
