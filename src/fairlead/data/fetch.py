@@ -6,7 +6,9 @@ import hashlib
 import http.client
 import os
 import re
+import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, url2pathname, urlopen
+from zipfile import BadZipFile, ZipFile
 
 from fairlead.data.bundled import bundled_csv
 from fairlead.errors import DigestMismatchError, FetchError, StorageError
@@ -68,8 +71,8 @@ def fetch(
     Args:
         source: where it comes from, and its digest.
         path: where it goes; folders are made.
-        mirror: folder, `file:` or `http:` address that holds the file by the base name of the
-            source's address; the source itself is then not asked.
+        mirror: folder, `file:` or `http:` address that holds the file, unpacked, by the base name
+            of the source's member or address; the source itself is then not asked.
         progress: told how far it is.
 
     Raises:
@@ -123,14 +126,44 @@ def _bring(
         return "scikit-learn", False
     address = source.url or ""
     if mirror is not None:
-        address = _in_mirror(mirror, address)
+        address = _in_mirror(mirror, source.member or address)
+    elif source.member is not None:
+        _bring_member(address, source.member, part, progress)
+        return f"{address}, {source.member}", False
+    return address, _take(address, part, progress)
+
+
+def _take(address: str, part: Path, progress: Progress) -> bool:
+    """Complete the part file; return whether what was there was continued."""
     scheme = urlsplit(address).scheme
     if scheme in ("http", "https"):
-        return address, _download(address, part, progress)
+        return _download(address, part, progress)
     if scheme != "file":
         raise FetchError(address, "only https:, http: and file: addresses can be fetched")
     _copy(Path(url2pathname(urlsplit(address).path)), address, part, progress)
-    return address, False
+    return False
+
+
+def _bring_member(address: str, member: str, part: Path, progress: Progress) -> None:
+    """Fetch a zip archive beside the part file and unpack one member into that."""
+    archive = part.with_name(f"{part.stem}.zip.part")
+    while True:
+        resumed = _take(address, archive, progress)
+        try:
+            with (
+                ZipFile(archive) as opened,
+                opened.open(member) as packed,
+                _storing(part),
+                part.open("wb") as target,
+            ):
+                shutil.copyfileobj(packed, target, BLOCK_BYTES)
+                _sync(target)
+            return
+        except (BadZipFile, EOFError, KeyError, zlib.error) as error:
+            if not resumed:
+                raise FetchError(address, f"it is no zip archive that holds {member}") from error
+        finally:
+            archive.unlink(missing_ok=True)
 
 
 def _in_mirror(mirror: str, address: str) -> str:

@@ -108,13 +108,17 @@ class SourceSpec(SpecPart):
 
     url: str | None = Field(default=None, examples=["https://example.org/housing.csv"])
     """Address of the file, `https:`, `http:` or `file:`."""
+    member: str | None = None
+    """Name of the file inside the zip archive that `url` names; a mirror holds it unpacked."""
     sklearn: Literal["iris", "wine", "breast_cancer", "diabetes"] | None = None
     """A data set that ships with scikit-learn, written as CSV; instead of `url`."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", examples=["8a3727f4…"])
-    """SHA-256 of the file, 64 hexadecimal digits in lower case."""
+    """SHA-256 of the file, unpacked, 64 hexadecimal digits in lower case."""
 
     def faults(self) -> Iterator[SpecFault]:
-        """The origin is one thing."""
+        """The origin is one thing; only what is fetched can be an archive."""
+        if self.member is not None and self.url is None:
+            yield SpecFault("member", self.member, "no `member` without `url`")
         if (self.url is None) == (self.sklearn is None):
             found = "neither" if self.url is None else "both"
             yield SpecFault("", found, "exactly one of `url` and `sklearn`")

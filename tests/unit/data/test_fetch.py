@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -263,3 +264,41 @@ def test_bundled_sets_are_the_same_bytes_with_names_that_can_be_declared(
     assert hashlib.sha256(content).hexdigest() == sha256
     assert all(column.isidentifier() for column in header)
     assert len(set(header)) == len(header)
+
+
+def test_a_member_of_an_archive_is_unpacked_and_checked(tmp_path: Path) -> None:
+    content = b"a,b\n1,2\n"
+    with zipfile.ZipFile(tmp_path / "rows+of+data.zip", "w") as archive:
+        archive.writestr("inner rows.csv", content)
+    source = SourceSpec(
+        url=(tmp_path / "rows+of+data.zip").as_uri(),
+        member="inner rows.csv",
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    target = tmp_path / "data" / "rows.csv"
+    assert fetch(source, target).size_bytes == len(content)
+    assert target.read_bytes() == content
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_mirror_holds_the_member_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "inner.csv").write_bytes(b"a\n1\n")
+    digest = hashlib.sha256(b"a\n1\n").hexdigest()
+    source = SourceSpec(url="https://example.org/all.zip", member="inner.csv", sha256=digest)
+    assert fetch(source, tmp_path / "rows.csv", mirror=str(tmp_path)).size_bytes == 4
+
+
+@pytest.mark.parametrize("archive", [b"no zip", None])
+def test_an_archive_without_the_member_is_an_error_and_leaves_nothing(
+    archive: bytes | None, tmp_path: Path
+) -> None:
+    packed = tmp_path / "all.zip"
+    if archive is None:
+        with zipfile.ZipFile(packed, "w") as opened:
+            opened.writestr("other.csv", "a")
+    else:
+        packed.write_bytes(archive)
+    source = SourceSpec(url=packed.as_uri(), member="inner.csv", sha256="0" * 64)
+    with pytest.raises(FetchError, match=r"no zip archive that holds inner\.csv"):
+        fetch(source, tmp_path / "data" / "rows.csv")
+    assert list((tmp_path / "data").iterdir()) == []
