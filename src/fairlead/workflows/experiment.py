@@ -58,7 +58,7 @@ class Experiment:
 
     Raises:
         DataInvalidError: the rows cannot be split into training rows and holdout.
-        TrainingError: the training rows cannot be cut into folds.
+        FoldsError: the training rows cannot be cut into folds.
     """
 
     def __init__(self, project: Project, dataset: Dataset) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairlead.bundle.manifest import CARD
-from fairlead.bundle.reading import load_bundle
+from fairlead.bundle.manifest import CARD, MANIFEST
 from fairlead.errors import AliasNameError
 from fairlead.registry import promotion
 from fairlead.registry.port import ModelRegistry
@@ -49,8 +49,9 @@ def describe(registry: ModelRegistry, root: Path, name: str, reference: str) -> 
     """
     version = registry.resolve(name, reference)
     folder = registry.fetch(version, bundles_of(root))
-    card = (folder / CARD).read_text(encoding="utf-8")
-    return Described(version, load_bundle(folder).manifest, card)
+    # It was verified as it was fetched: there is no need to load the model itself.
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    return Described(version, manifest, (folder / CARD).read_text(encoding="utf-8"))
 
 
 def compare(registry: ModelRegistry, root: Path, name: str, a: str, b: str) -> tuple[Compared, ...]:
