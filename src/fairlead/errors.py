@@ -25,6 +25,7 @@ FairleadError
 │   ├── NothingToRollBackError     the present champion is the first
 │   ├── AliasNameError             no registry takes such a name
 │   └── RegistryUnavailableError   the registry does not answer
+├── LogQueryError         whoever asks the prediction log
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
 
@@ -386,6 +387,18 @@ class RegistryUnavailableError(RegistryError):
 
     def __str__(self) -> str:
         return f"the registry at {self.uri} cannot be used: {self.reason}"
+
+
+@dataclass(eq=False)
+class LogQueryError(FairleadError):
+    """The prediction log cannot answer what was asked."""
+
+    code: ClassVar[str] = "log_query"
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"cannot ask the prediction log: found {self.found}\nexpected {self.expected}"
 
 
 @dataclass(eq=False)

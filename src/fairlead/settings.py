@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from fairlead.errors import SettingsError
 
@@ -52,6 +52,34 @@ class Settings(BaseModel):
     """Largest request body that the service reads."""
     max_rows: int = Field(default=10_000, ge=1)
     """Most rows that one request may have."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Processes that answer requests."""
+    poll_s: float = Field(default=2.0, gt=0)
+    """Seconds between two looks at the aliases in the registry."""
+    state: Path | None = None
+    """Folder of a service's routing table and counters; by default beside the project file."""
+    max_queue: int = Field(default=64, ge=0)
+    """Large requests that may wait for a thread; one more is answered with 503."""
+    max_connections: int = Field(default=4096, ge=1)
+    """Connections of one worker; requests on one more are answered with 503."""
+    request_timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds in which a large request must be answered, or else 504."""
+    keep_alive_s: int = Field(default=75, ge=0)
+    """Seconds that an idle connection is kept; longer than the 60 of common proxies."""
+    model_control: bool = False
+    """Whether callers may load and unload models."""
+    admin_token: SecretStr | None = None
+    """Bearer token of the admin routes; without one there are none."""
+    prediction_log: Path | None = None
+    """Folder of the prediction log; without one nothing is logged."""
+    prediction_log_sample: float = Field(default=1.0, ge=0, le=1)
+    """Share of the requests that are logged."""
+    prediction_log_mask: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Columns whose values are logged as missing."""
+    prediction_log_omit: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Columns that are not logged at all."""
+    prediction_log_days: int = Field(default=7, ge=1)
+    """Days that logged predictions are kept."""
     cache: Path | None = None
     """Folder for downloaded bundles; by default `.fairlead/bundles` beside the project file."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
-from fastapi.testclient import TestClient
 
-from fairlead.serving.app import create_app
-from fairlead.settings import Settings
+from fairlead.serving.exchange import Request
+from fairlead.serving.predictor import Predictor
 from fairlead.workflows.load import load
 from fairlead.workflows.train import train
 
@@ -30,15 +31,19 @@ def test_every_row_is_answered_with_the_bits_of_the_bundle(
     bundle = train(project, only=[candidate], jobs=1).bundle()
     table = pl.read_csv(project.root / project.spec.data.path, infer_schema_length=None)
     records = table.select(*bundle.contract.columns).to_dicts()
-    client = TestClient(create_app(bundle, Settings(max_rows=rows)))
+    predictor = Predictor(bundle, max_rows=rows)
 
-    answer = client.post("/predict", json={"records": records}).json()
+    def ask(work: Callable[[Request], Any], document: Any) -> Any:
+        request = Request(msgspec.json.encode(document), {}, "r1")
+        return msgspec.json.decode(work(request).body)
+
+    answer = ask(predictor.predict, {"records": records})
     lists = [list(record.values()) for record in records]
-    batch = client.post("/predict_batch", json=records).json()
+    batch = ask(predictor.predict_batch, records)
 
     assert len(records) == rows
     assert answer["predictions"] == bundle.predict(table).tolist()
-    assert client.post("/predict", json={"features": lists}).json() == answer
+    assert ask(predictor.predict, {"features": lists}) == answer
     assert [row["prediction"] for row in batch["results"]] == answer["predictions"]
     if bundle.contract.classes:
         probabilities = [list(row.values()) for row in answer["probabilities"]]

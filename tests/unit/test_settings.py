@@ -42,7 +42,7 @@ def test_a_misspelt_variable_names_the_closest() -> None:
 
 
 def test_an_unknown_variable_names_them_all() -> None:
-    with pytest.raises(SettingsError, match=r"known: FAIRLEAD_CACHE, .*FAIRLEAD_PORT"):
+    with pytest.raises(SettingsError, match=r"known: FAIRLEAD_ADMIN_TOKEN, .*FAIRLEAD_PORT"):
         read_settings({"FAIRLEAD_XYZ": "80"})
 
 

@@ -25,6 +25,9 @@ from fairlead.data.contract import Contract
 from fairlead.errors import BundleError
 from fairlead.graph.runtime import Session
 
+VALUE = ["prediction"]
+CLASSES = ["prediction", "probabilities"]
+
 
 class Bundle:
     """A model, ready to score. Made by `load_bundle`.
@@ -148,11 +151,11 @@ def verify_bundle(path: Path | str) -> Bundle:
 
 def scores(session: Session, X: NDArray[np.float64], classes: NDArray[Any]) -> Scores:
     """Run a graph and name the classes."""
-    outputs = session.run(X)
-    prediction = outputs["prediction"][:, 0]
     if len(classes) == 0:
-        return Scores(prediction)
-    return Scores(classes[prediction], outputs["probabilities"])
+        (prediction,) = session.some(VALUE, X)
+        return Scores(prediction[:, 0])
+    prediction, probabilities = session.some(CLASSES, X)
+    return Scores(classes[prediction[:, 0]], probabilities)
 
 
 def _file_faults(path: Path) -> list[str]:

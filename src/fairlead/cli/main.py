@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import models, projects, serving
+from fairlead.cli import models, projects, serving, traffic
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(projects.data, name="data")
 app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
+app.add_typer(traffic.traffic, name="traffic")
 app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)

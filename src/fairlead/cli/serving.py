@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fairlead.cli.terminal import errors, output
 
+if TYPE_CHECKING:
+    from fairlead.settings import Settings
+    from fairlead.workflows.serve import Targets
+
 bundle = typer.Typer(help="Look at bundles.", no_args_is_help=True)
+
+EXIT_ADDRESS = 3
 
 
 def serve(
-    target: Annotated[
-        str, typer.Argument(help="Project, bundle folder, or models:/name@alias.")
-    ] = ".",
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Projects, bundle folders, or models:/name@alias.")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Candidate, alias or version; FAIRLEAD_MODEL, or the champion."),
@@ -27,28 +33,89 @@ def serve(
         int | None,
         typer.Option(min=0, max=65535, help="Port, 0 for a free one; FAIRLEAD_PORT."),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes; FAIRLEAD_WORKERS.")
+    ] = None,
+    default: Annotated[
+        str | None, typer.Option(help="Model that answers on the short paths; the first one.")
+    ] = None,
 ) -> None:
-    """Serve a model over HTTP."""
+    """Serve models over HTTP, and follow the registry."""
     from fairlead.settings import read_settings
-    from fairlead.wiring import model_registry
     from fairlead.workflows.serve import find
 
     settings = read_settings()
-    served = find(target, model or settings.model, model_registry, settings.cache)
-    command = [sys.executable, "-m", "fairlead.serving.worker", "--bundle", str(served.bundle)]
-    for name, value in (
-        ("host", host or settings.host),
-        ("port", settings.port if port is None else port),
-        ("label", served.label),
-        ("model-version", served.version),
-    ):
-        if value is not None:
-            command += [f"--{name}", str(value)]
-    errors().print(f"serving {served.bundle.name[:12]}, Ctrl-C to stop")
+    given = {"host": host, "port": port, "workers": workers}
+    settings = settings.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    found = find(targets or ["."], model or settings.model)
+    if found.registered or settings.workers > 1:
+        raise typer.Exit(_supervise(found, settings, default))
+    command = [sys.executable, "-m", "fairlead.serving.worker"]
+    for path in found.bundles:
+        command += ["--bundle", str(path)]
+    command += ["--host", settings.host, "--port", str(settings.port)]
+    errors().print(f"serving {len(found.bundles)} bundle(s), Ctrl-C to stop")
     sys.stdout.flush()
     sys.stderr.flush()
-    # The worker takes this process over and carries nothing of the registry's client.
+    # With nothing to follow and one worker, this process becomes the worker.
     os.execv(sys.executable, command)  # noqa: S606
+
+
+def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
+    """Start workers and follow the registry until a signal; returns the exit code."""
+    import shutil
+    import threading
+
+    from fairlead.serving.logs import LineWriter, configure_logging
+    from fairlead.serving.snapshots import Snapshots
+    from fairlead.serving.supervisor import Supervisor, bound
+    from fairlead.serving.table import TableFile
+    from fairlead.serving.worker import STATS, TABLE, table_of
+    from fairlead.wiring import model_registry
+    from fairlead.workflows.serve import Follower, add_bundles, first_look, state_of
+
+    state = settings.state or state_of(found, settings.port)
+    file = TableFile(state / TABLE)
+    follower = Follower(file, found.registered, model_registry, settings.cache)
+    if found.registered:
+        first_look(follower, file, found.registered)
+    add_bundles(file, table_of(found.bundles).models, default)
+    try:
+        listener = bound(settings.host, settings.port)
+    except OSError as error:
+        errors().print(f"{settings.host}:{settings.port}: {error.strerror}")
+        return EXIT_ADDRESS
+    errors().print(f"serving {', '.join(file.read().models)}, Ctrl-C to stop")
+    writer = LineWriter()
+    configure_logging(settings.log_level, writer)
+    shutil.rmtree(state / STATS, ignore_errors=True)
+
+    def command(name: str) -> list[str]:
+        worker = [sys.executable, "-m", "fairlead.serving.worker", "--state", str(state)]
+        return [*worker, "--id", name, "--fd", str(listener.fileno())]
+
+    supervisor = Supervisor(
+        command,
+        settings.workers,
+        Snapshots(state / STATS, "supervisor"),
+        drain_s=settings.drain_s,
+        listener=listener,
+    )
+    stop = threading.Event()
+    following = threading.Thread(
+        target=follower.follow,
+        args=(settings.poll_s, stop, supervisor.troubles),
+        name="follower",
+        daemon=True,
+    )
+    following.start()
+    try:
+        return supervisor.run()
+    finally:
+        stop.set()
+        writer.close()
 
 
 @bundle.command()

@@ -43,4 +43,9 @@ class Session:
         Returns:
             Output name -> array with n rows.
         """
-        return dict(zip(self.outputs, self._session.run(self.outputs, {"X": X}), strict=True))
+        return dict(zip(self.outputs, self.some(self.outputs, X), strict=True))
+
+    def some(self, outputs: list[str], X: NDArray[np.float64]) -> list[NDArray[Any]]:
+        """Score rows and return the named outputs, in that order."""
+        result: list[NDArray[Any]] = self._session.run(outputs, {"X": X})
+        return result

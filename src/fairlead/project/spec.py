@@ -23,6 +23,7 @@ Task = Literal["classification", "regression"]
 ColumnType = Literal["number", "integer", "boolean", "category", "datetime", "text"]
 ALIAS = r"[a-z][a-z0-9_-]{0,62}"
 RESERVED_ALIASES = ("champion", "challenger", "latest")
+STICKY_HEADER = r"header:[A-Za-z0-9!#$%&'*+.^_|~-]+"
 
 
 PARTS_ONLY = "parts_only"
@@ -91,6 +92,18 @@ def _repeated(values: tuple[str, ...]) -> list[str]:
 def _name(value: str) -> str:
     if not value.isidentifier():
         raise ValueError("letters, digits and _, not starting with a digit")
+    return value
+
+
+def is_sticky(text: str) -> bool:
+    """Whether a text is `header:<name>` or `field:<column>`."""
+    kind, _, name = text.partition(":")
+    return name.isidentifier() if kind == "field" else bool(re.fullmatch(STICKY_HEADER, text))
+
+
+def _sticky(value: str) -> str:
+    if not is_sticky(value):
+        raise ValueError("`header:<name>` or `field:<column>`")
     return value
 
 
@@ -351,12 +364,18 @@ class ServingSpec(SpecPart):
     """Share that the challenger answers; both add up to 100."""
     shadow: str | None = None
     """Alias of a version that sees a copy of the traffic and never answers."""
+    sticky: Annotated[str, AfterValidator(_sticky)] | None = Field(
+        default=None, examples=["header:X-User"]
+    )
+    """What keeps a caller on one version: `header:<name>` or `field:<column>`."""
 
     def faults(self) -> Iterator[SpecFault]:
-        """Every request is answered by somebody, and by one."""
+        """Every request is answered by somebody, and by one; a shadow has whom to follow."""
         if self.champion + self.challenger != 100:
             found = f"{self.champion:g} + {self.challenger:g} percent"
             yield SpecFault("", found, "`champion` and `challenger` to add up to 100")
+        if self.shadow is not None and getattr(self, self.shadow, None) == 100:
+            yield SpecFault("shadow", f"`{self.shadow}`, which answers all of it", "another one")
 
 
 class MonitoringSpec(SpecPart):

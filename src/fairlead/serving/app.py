@@ -1,85 +1,119 @@
-"""Puts the service together: one FastAPI application for one bundle."""
+"""The FastAPI application behind the gateway: descriptions, health, metrics, documentation."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
 
-from fairlead.bundle.reading import Bundle
-from fairlead.serving.errors import RequestRefusedError
-from fairlead.serving.metrics import Metrics
-from fairlead.serving.middleware import Contain, Observe
-from fairlead.serving.monitor import Monitor
-from fairlead.serving.predictor import Predictor
-from fairlead.serving.records import ServedVersion
+from fairlead.serving.admin import admin_routes
+from fairlead.serving.errors import INTERNAL, Problem, RequestRefusedError
+from fairlead.serving.operations import refuse
+from fairlead.serving.protocols.kserve_v1 import kserve_v1_routes
+from fairlead.serving.protocols.open_inference_routes import open_inference_routes
 from fairlead.serving.routes import native_routes
 from fairlead.serving.schema import request_schemas, response_schemas
-from fairlead.serving.service import Service
-from fairlead.settings import Settings
+from fairlead.serving.service import Endpoint, Model, Service
+
+COMPONENT = "#/components/schemas/"
 
 
-def create_app(
-    bundle: Bundle, settings: Settings, *, version: ServedVersion | None = None
+def make_app(
+    service: Service,
+    models: Mapping[str, Model],
+    default: str | None,
+    endpoints: Mapping[str, Endpoint],
 ) -> FastAPI:
-    """Make the application that serves a bundle; its `state.service` is the `Service`.
+    """Make the application for one generation of models.
 
     Args:
-        bundle: loaded, its golden rows replayed.
-        settings: origins for CORS and the bounds on bodies.
-        version: what the registry calls it; without it the bundle's digest stands for a version.
+        service: asked on each request.
+        models: described in the OpenAPI document.
+        default: the model of the short paths, which gives the document its title.
+        endpoints: answered by the gateway, and described here.
     """
-    service = make_service(bundle, settings, version or ServedVersion())
-    contract = bundle.contract
     # Its /docs loads Swagger UI from here, not from elsewhere: many services see no internet.
     app = FastAPIOffline(
-        title=bundle.name,
-        version=service.label,
-        description=f"Predicts {contract.target.name} ({contract.task}, {bundle.candidate}).",
+        title=default or "fairlead",
+        version=installed("fairlead") if default is None else models[default].primary.label,
+        description="\n\n".join(_told(model) for model in models.values()) or "Nothing is served.",
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.service = service
-    app.include_router(native_routes(service))
+    for router in (
+        native_routes(service),
+        open_inference_routes(service),
+        kserve_v1_routes(service),
+        admin_routes(service),
+    ):
+        app.include_router(router)
     app.add_exception_handler(RequestRefusedError, _refuse)
-    # The last one added is the outermost.
-    app.add_middleware(Contain)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "X-Model-Version"],
-        )
-    app.add_middleware(Observe, service=service)
-    components = app.openapi().setdefault("components", {}).setdefault("schemas", {})
-    components.update(request_schemas(bundle, settings.max_rows) | response_schemas(bundle))
+    app.add_exception_handler(HTTPException, _refuse)
+    app.add_exception_handler(Exception, _refuse)
+    document = app.openapi()
+    _describe(document, models, endpoints, service.settings.max_rows)
     return app
 
 
-def make_service(bundle: Bundle, settings: Settings, version: ServedVersion) -> Service:
-    """The state of a service that is about to start."""
-    return Service(
-        predictor=Predictor(bundle, settings.max_rows),
-        version=version,
-        settings=settings,
-        monitor=Monitor(bundle.contract),
-        metrics=Metrics(
-            model=bundle.name,
-            version=version.label(bundle.digest),
-            digest=bundle.digest,
-            candidate=bundle.candidate,
-        ),
+def _told(model: Model) -> str:
+    bundle = model.primary.predictor.bundle
+    contract = bundle.contract
+    return (
+        f"**{model.name}** predicts {contract.target.name} ({contract.task}, {bundle.candidate})."
     )
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestRefusedError):
-        raise error
-    # After 413 the rest of the body is not read: the connection cannot go on.
-    headers = {"Connection": "close"} if error.status == 413 else None
-    content = msgspec.json.encode(error.to_json())
-    return Response(content, error.status, headers, media_type="application/json")
+def _describe(
+    document: dict[str, Any],
+    models: Mapping[str, Model],
+    endpoints: Mapping[str, Endpoint],
+    max_rows: int,
+) -> None:
+    """Add the paths that never reach FastAPI, and the schemas that they speak of."""
+    components = document.setdefault("components", {}).setdefault("schemas", {})
+    for name, model in models.items():
+        bundle = model.primary.predictor.bundle
+        for title, schema in {
+            **request_schemas(bundle, max_rows),
+            **response_schemas(bundle),
+        }.items():
+            components[f"{name}.{title}"] = _scoped(schema, name)
+    for path, endpoint in endpoints.items():
+        name, operation = endpoint.model.name, endpoint.operation
+        way = next(iter(endpoint.ways.values()))
+        entry = {
+            "tags": [name],
+            "summary": operation.summary,
+            "operationId": path.strip("/").replace("/", "_").replace(":", "_"),
+            **_scoped(operation.describe(way.deployment.predictor), name),
+        }
+        document["paths"][path] = {"post": entry}
+
+
+def _scoped(schema: dict[str, Any], model: str) -> dict[str, Any]:
+    """The same, its references going to the schemas of one model."""
+    text = msgspec.json.encode(schema)
+    scoped = text.replace(f'"{COMPONENT}'.encode(), f'"{COMPONENT}{model}.'.encode())
+    result: dict[str, Any] = msgspec.json.decode(scoped)
+    return result
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    told: str | tuple[Problem, ...] = INTERNAL.format(request.state.request_id)
+    status, headers = 500, None
+    if isinstance(error, RequestRefusedError):
+        status, told = error.status, error.detail
+    elif isinstance(error, HTTPException):
+        status, told, headers = error.status_code, error.detail, error.headers
+    protocol = request.url.path.partition("/")[2].partition("/")[0]
+    if protocol in ("v1", "v2"):
+        content = msgspec.json.encode({"error": str(told)})
+    else:
+        content = refuse(status, told)
+    return Response(content, status, headers, media_type="application/json")

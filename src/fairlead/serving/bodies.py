@@ -2,50 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.message import Message
+from functools import lru_cache
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
-from fairlead.serving.errors import body_too_large, unsupported_media_type
+from fairlead.serving.errors import body_too_large
+from fairlead.serving.exchange import JSON
 
 # A client that is cut off while sending sees a broken pipe, not the answer: up to this many
 # times the limit is read, and thrown away, before 413.
 PATIENCE = 4
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """The whole body of a request that is JSON or does not say what it is.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: int) -> bytes:
+    """The whole body of a request.
 
     Raises:
-        RequestRefusedError: 415, another content type; 413, it is larger than `limit_bytes`,
-            whether it says so or not.
+        RequestRefusedError: 413, it is larger than `limit_bytes`, whether it says so or not.
         ClientDisconnect: the client left while sending.
     """
-    content_type = request.headers.get("content-type")
-    if content_type is not None and not _is_json(content_type):
-        raise unsupported_media_type()
     patience_bytes = PATIENCE * limit_bytes
-    if int(request.headers.get("content-length", 0)) > patience_bytes:
+    if int(headers.get(b"content-length", b"0")) > patience_bytes:
         raise body_too_large(limit_bytes)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > patience_bytes:
-            break
-        if size <= limit_bytes:
-            chunks.append(chunk)
-        else:
-            chunks.clear()
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        # Nearly every body arrives in one piece.
+        chunks, size = [message["body"]], len(message["body"])
+    else:
+        chunks, size = await _pieces(receive, message, limit_bytes)
     if size > limit_bytes:
         raise body_too_large(limit_bytes)
     return b"".join(chunks)
 
 
-def _is_json(content_type: str) -> bool:
-    if content_type == "application/json":
+async def _pieces(
+    receive: Receive, message: Mapping[str, object], limit_bytes: int
+) -> tuple[list[bytes], int]:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message["body"]
+        assert isinstance(chunk, bytes)  # noqa: S101 (ASGI says so)
+        size += len(chunk)
+        if size <= limit_bytes:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+        if size > PATIENCE * limit_bytes or not message.get("more_body"):
+            return chunks, size
+        message = await receive()
+
+
+@lru_cache(maxsize=128)
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type means JSON in UTF-8."""
+    if content_type == JSON:
         return True
     header = Message()
-    header["content-type"] = content_type
+    header["content-type"] = content_type.decode("latin-1")
     kind = header.get_content_type()
     json = kind == "application/json" or (
         kind.startswith("application/") and kind.endswith("+json")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from fairlead.errors import FairleadError
 
 MAX_PROBLEMS = 100
+INTERNAL = "internal error; the log tells more under request {}"
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,6 @@ class RequestRefusedError(FairleadError):
     def __str__(self) -> str:
         return self.detail if isinstance(self.detail, str) else f"{len(self.detail)} problems"
 
-    def to_json(self) -> dict[str, Any]:
-        """The body of the answer; of very many problems, the first 100."""
-        if isinstance(self.detail, str):
-            return {"detail": self.detail}
-        document: dict[str, Any] = {
-            "detail": [problem.to_json() for problem in self.detail[:MAX_PROBLEMS]]
-        }
-        if len(self.detail) > MAX_PROBLEMS:
-            document["omitted"] = len(self.detail) - MAX_PROBLEMS
-        return document
-
 
 def not_json(reason: str) -> RequestRefusedError:
     """The body is no JSON document: 400."""
@@ -78,3 +68,13 @@ def unsupported_media_type() -> RequestRefusedError:
 def unprocessable(*problems: Problem) -> RequestRefusedError:
     """The body is JSON but breaks the contract: 422."""
     return RequestRefusedError(422, problems)
+
+
+def overloaded() -> RequestRefusedError:
+    """More requests wait than the service takes on: 503."""
+    return RequestRefusedError(503, "too many requests are waiting; try again in a second")
+
+
+def too_late() -> RequestRefusedError:
+    """The request was not answered within the time it has: 504."""
+    return RequestRefusedError(504, "the request was not answered in time")

@@ -3,14 +3,126 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
+from queue import Full, Queue
+from threading import Thread
 from typing import Any
 
 import msgspec
 
 PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+QUEUED_LINES = 1000
+"""Pieces of log that wait for a slow reader; what comes on top is lost, not waited for."""
+
+
+class LineWriter:
+    """Writes lines from a thread of its own, so that no request waits for a slow reader.
+
+    It survives a full disk or a reader that left: says so once, and goes on without a log.
+
+    Args:
+        descriptor: where to write; standard output if not given.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = sys.stdout.fileno() if descriptor is None else descriptor
+        self._queue: Queue[bytes | None] = Queue(QUEUED_LINES)
+        self._thread = Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+        self.lost = 0
+
+    def put(self, lines: bytes) -> None:
+        """Have whole lines written; never waits."""
+        try:
+            self._queue.put_nowait(lines)
+        except Full:
+            self.lost += 1
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Write what waits, for at most that long."""
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except Full:
+            return
+        self._thread.join(timeout_s)
+
+    def _write(self) -> None:
+        silent = False
+        while (lines := self._queue.get()) is not None:
+            try:
+                while lines:
+                    lines = lines[os.write(self._descriptor, lines) :]
+            except OSError as error:
+                self.lost += 1
+                if not silent:
+                    silent = True
+                    print(f"standard output cannot be written: {error}", file=sys.stderr)  # noqa: T201
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """What is logged of a request."""
+
+    event: str
+    time: str
+    level: str
+    route: str
+    status: int
+    duration_ms: float
+    request_id: str
+    rows: int
+
+
+class RequestLines:
+    """Keeps what is to be logged of requests until it is written, many at a time."""
+
+    def __init__(self, writer: LineWriter, *, enabled: bool = True) -> None:
+        self._writer = writer
+        self._enabled = enabled
+        self._kept: list[tuple[float, str, int, float, str, int]] = []
+        self._encoder = msgspec.json.Encoder()
+
+    def add(self, route: str, status: int, seconds: float, request_id: str, rows: int) -> None:
+        """Keep one request.
+
+        Args:
+            route: operation or template of the path, never the path itself.
+            status: of the answer.
+            seconds: from the first byte to the answer.
+            request_id: as the answer gave it.
+            rows: number of scored rows.
+        """
+        if self._enabled:
+            self._kept.append((time.time(), route, status, seconds, request_id, rows))
+
+    def flush(self) -> None:
+        """Hand what was kept to the writer."""
+        if not self._kept:
+            return
+        kept, self._kept = self._kept, []
+        lines = [
+            Line("request", _stamp(at), "info", route, status, round(1e3 * seconds, 3), name, rows)
+            for at, route, status, seconds, name, rows in kept
+        ]
+        self._writer.put(self._encoder.encode_lines(lines))
+
+
+def _stamp(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1e6):06d}Z"
+
+
+_known: dict[int, str] = {}
+
+
+def _second(whole: int) -> str:
+    if whole not in _known:
+        _known.clear()
+        _known[whole] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return _known[whole]
 
 
 class JsonLines(logging.Formatter):
@@ -30,27 +142,23 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(document, enc_hook=str).decode()
 
 
-class _Patient(logging.StreamHandler[Any]):
-    """Survives a full disk or a reader that left: says so once, and goes on without a log."""
+class _ToWriter(logging.Handler):
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
 
-    silent = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Told of each record that could not be written."""
-        del record
-        if not self.silent:
-            self.silent = True
-            reason = sys.exc_info()[1]
-            print(f"standard output cannot be written: {reason}", file=sys.stderr)  # noqa: T201
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.put(self.format(record).encode() + b"\n")
 
 
-def configure_logging(level: str) -> None:
-    """Send every log of this process to standard output as JSON lines.
+def configure_logging(level: str, writer: LineWriter) -> None:
+    """Send every log of this process to a writer as JSON lines.
 
     Args:
         level: least severe level that is logged.
+        writer: of standard output.
     """
-    handler = _Patient(sys.stdout)
+    handler = _ToWriter(writer)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

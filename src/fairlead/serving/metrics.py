@@ -1,74 +1,382 @@
-"""Prometheus metrics of one process; every label has few values."""
+"""Counters of one worker, cheap where requests are answered, and their text for Prometheus."""
 
 from __future__ import annotations
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
+import os
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
+from prometheus_client.registry import Collector
+
+from fairlead.bundle.golden import Scores
+from fairlead.bundle.reading import Bundle
+from fairlead.serving.counted import Counted, Info, Requests, Snapshot, Worker
+from fairlead.serving.watch import Watch
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BOUNDS = np.array(SECONDS)
+BUCKETS = len(SECONDS) + 1
 MODEL_LABELS = ("model", "version")
+STATM_RESIDENT = 1
+FDS = "/proc/self/fd"
 
 
-class Metrics:
-    """Counts requests and rows in a registry of its own.
+class Declared(NamedTuple):
+    """A counter.
 
-    Args:
-        model: name of the registered model.
-        version: its version's label.
-        digest: the bundle's digest.
-        candidate: name of the candidate in the project file.
+    Attributes:
+        help: what Prometheus says of it.
+        labels: name -> its values; None for names of what is served.
     """
 
-    def __init__(self, *, model: str, version: str, digest: str, candidate: str) -> None:
-        self.registry = CollectorRegistry()
-        self._labels = (model, version)
-        self._requests = Counter(
-            "fairlead_requests",
-            "Requests answered, by status class.",
-            (*MODEL_LABELS, "route", "status"),
-            registry=self.registry,
+    help: str
+    labels: dict[str, tuple[str, ...] | None]
+
+
+PAIR = {"model": None, "version": None, "shadow": None}
+COUNTERS = {
+    "shed": Declared(
+        "Requests and connections turned away under load.",
+        {"reason": ("queue_full", "deadline", "connections")},
+    ),
+    "reloads": Declared("Versions that were to be loaded.", {"outcome": ("loaded", "refused")}),
+    "prediction_log_rows": Declared(
+        "Rows for the prediction log.", {"outcome": ("written", "dropped")}
+    ),
+    "shadow_rows": Declared(
+        "Rows that a shadow scored too.",
+        {**PAIR, "outcome": ("compared", "disagreed", "refused", "unmatched")},
+    ),
+    "shadow_requests": Declared(
+        "Requests for a shadow.", {**PAIR, "outcome": ("scored", "failed", "skipped")}
+    ),
+    "log_lines_lost": Declared("Pieces of the log that nobody took.", {}),
+}
+
+Pending = tuple[int, float, NDArray[np.float64] | None, Scores | None, int]
+
+
+class Series:
+    """Requests with the same labels. Made by `Recorder.series`."""
+
+    __slots__ = (
+        "_labels",
+        "_refused",
+        "_scored",
+        "_seconds",
+        "_seconds_sum",
+        "_statuses",
+        "_watch",
+        "pending",
+    )  # fmt: skip
+
+    def __init__(self, labels: tuple[str, str, str, str], watch: Watch | None) -> None:
+        self._labels = labels
+        self._watch = watch
+        self._statuses: Counter[int] = Counter()
+        self._seconds = np.zeros(BUCKETS, np.int64)
+        self._seconds_sum = 0.0
+        self._scored = self._refused = 0
+        self.pending: list[Pending] = []
+
+    def fold(self, minute: int) -> None:
+        """Take the pending requests into the sums."""
+        pending, self.pending = self.pending, []
+        statuses, durations, inputs, scores, refusals = zip(*pending, strict=True)
+        self._statuses.update(statuses)
+        seconds = np.array(durations)
+        self._seconds += np.bincount(np.searchsorted(BOUNDS, seconds), minlength=BUCKETS)
+        self._seconds_sum += float(seconds.sum())
+        refused = sum(refusals)
+        self._refused += refused
+        scored = [(X, each.prediction) for X, each in zip(inputs, scores, strict=True) if each]
+        X = None
+        if scored:
+            parts, predictions = zip(*scored, strict=True)
+            X = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            self._scored += len(X)
+        if self._watch is not None:
+            self._watch.add(minute, seconds, refused)
+            if X is not None and len(X):
+                self._watch.add_rows(minute, X, predictions)
+
+    def requests(self) -> Requests:
+        """The totals."""
+        statuses: Counter[str] = Counter()
+        for status, count in self._statuses.items():
+            statuses[f"{status // 100}xx"] += count
+        return Requests(
+            *self._labels,
+            dict(statuses),
+            self._seconds.tolist(),
+            self._seconds_sum,
+            self._scored,
+            self._refused,
         )
-        self._seconds = Histogram(
-            "fairlead_request_duration_seconds",
-            "Seconds from a request's first byte to its whole answer.",
-            (*MODEL_LABELS, "route"),
-            buckets=SECONDS,
-            registry=self.registry,
+
+
+class Recorder:
+    """Counts what one worker does; all but `watch`, `series`, `count`, `total` on its event loop.
+
+    A request costs an append; `fold` does the sums of many at once.
+    """
+
+    def __init__(self) -> None:
+        self._started = time.time()
+        self._watches: dict[tuple[str, str], Watch] = {}
+        self._series: dict[tuple[Watch | None, str, str, str, str], Series] = {}
+        self._pending: list[Series] = []
+        self._events: deque[tuple[str, tuple[str, ...], int]] = deque()
+        self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        self._totals: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._generation = ""
+        self._serves: tuple[Info, ...] = ()
+
+    def watch(self, model: str, version: str, bundle: Bundle) -> None:
+        """Gather statistics of a version, from the next `series` of it on."""
+        known = self._watches.get((model, version))
+        if known is None or known.info.digest != bundle.digest:
+            self._watches[model, version] = Watch(model, version, bundle)
+
+    def series(self, model: str, version: str, route: str, operation: str) -> Series:
+        """Where requests with these labels are counted; the same one each time.
+
+        Args:
+            model: name that it is served under; empty for what is no prediction.
+            version: its label.
+            route: such as `champion`.
+            operation: such as `predict`; never a caller's text.
+        """
+        watch = self._watches.get((model, version))
+        key = (watch, model, version, route, operation)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series.setdefault(key, Series(key[1:], watch))
+        return series
+
+    def serve(self, generation: str, versions: Iterable[tuple[str, str]]) -> None:
+        """Tell what is served from now on; statistics of other versions go after an hour.
+
+        Args:
+            generation: of the routing table.
+            versions: model and label of what is watched.
+        """
+        served = set(versions)
+        minute = _minute()
+        self._generation = generation
+        self._serves = tuple(self._watches[key].info for key in sorted(served))
+        for key, watch in list(self._watches.items()):
+            if key not in served and not watch.recent(minute).any():
+                del self._watches[key]
+
+    def add(
+        self,
+        series: Series,
+        status: int,
+        seconds: float,
+        X: NDArray[np.float64] | None,
+        scores: Scores | None,
+        refused: int,
+    ) -> None:
+        """Count one answered request.
+
+        Args:
+            series: its labels.
+            status: of the answer.
+            seconds: from the request's first byte to its answer.
+            X: shape (n, columns), what was scored; never changed again.
+            scores: of those rows; None when there was none.
+            refused: rows that broke the contract.
+        """
+        pending = series.pending
+        if not pending:
+            self._pending.append(series)
+        pending.append((status, seconds, X, scores, refused))
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        """Add to one of `COUNTERS`.
+
+        Raises:
+            KeyError: it is not declared, or not with these labels.
+        """
+        self._events.append((name, _values(name, labels), amount))
+
+    def total(self, name: str, value: int, **labels: str) -> None:
+        """Set one of `COUNTERS` that something else adds up; not together with `count`.
+
+        Raises:
+            KeyError: it is not declared, or not with these labels.
+        """
+        self._totals[name, _values(name, labels)] = value
+
+    def fold(self) -> None:
+        """Take what was added since the last time into the sums."""
+        pending, self._pending = self._pending, []
+        minute = _minute()
+        # Values at the end of the range of float64 are a caller's business.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for series in pending:
+                series.fold(minute)
+        while self._events:
+            name, labels, amount = self._events.popleft()
+            self._counts[name, labels] += amount
+
+    def snapshot(self, worker_id: str, *, ready: bool) -> Snapshot:
+        """All that was counted so far."""
+        self.fold()
+        minute = _minute()
+        worker = Worker(
+            worker_id,
+            os.getpid(),
+            self._started,
+            time.time(),
+            ready,
+            self._generation,
+            self._serves,
+            time.process_time(),
+            *_resources(),
         )
-        self._rows = Counter(
+        counts = {**self._counts, **self._totals}.items()
+        requests = [series.requests() for series in list(self._series.values())]
+        return Snapshot(
+            workers=(worker,),
+            since=self._started,
+            requests=[each for each in requests if each.statuses],
+            counters=[Counted(name, labels, value) for (name, labels), value in counts],
+            seen=[watch.seen(minute) for watch in list(self._watches.values())],
+        )
+
+
+class _Families(Collector):
+    """Everything that `expose` tells."""
+
+    def __init__(self, merged: Snapshot) -> None:
+        self._merged = merged
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._requests()
+        yield from self._counters()
+        yield from self._workers()
+
+    def _requests(self) -> Iterator[Metric]:
+        labels = (*MODEL_LABELS, "route", "operation", "status")
+        requests = CounterMetricFamily(
+            "fairlead_requests", "Requests answered, by status class.", labels=labels
+        )
+        rows = CounterMetricFamily(
             "fairlead_rows",
             "Rows sent to be scored, by outcome.",
-            (*MODEL_LABELS, "outcome"),
-            registry=self.registry,
+            labels=(*MODEL_LABELS, "outcome"),
         )
-        self._ready = Gauge(
-            "fairlead_ready", "1 while requests are welcome.", MODEL_LABELS, registry=self.registry
+        seconds = HistogramMetricFamily(
+            "fairlead_request_duration_seconds",
+            "Seconds from a request's first byte to its whole answer.",
+            labels=(*MODEL_LABELS, "operation"),
         )
-        Gauge(
+        outcomes: Counter[tuple[str, str, str]] = Counter()
+        durations: dict[tuple[str, str, str], tuple[NDArray[np.int64], float]] = {}
+        for each in self._merged.requests:
+            model = (each.model, each.version)
+            for status, count in sorted(each.statuses.items()):
+                requests.add_metric((*model, each.route, each.operation, status), count)
+            if each.model:
+                outcomes[*model, "scored"] += each.scored
+                outcomes[*model, "refused"] += each.refused
+            key = (*model, each.operation)
+            counts, total = durations.get(key, (np.zeros(BUCKETS, np.int64), 0.0))
+            durations[key] = (counts + each.seconds, total + each.seconds_sum)
+        for key, count in outcomes.items():
+            rows.add_metric(key, count)
+        bounds = [*map(str, SECONDS), "+Inf"]
+        for key, (counts, total) in durations.items():
+            cumulative = counts.cumsum().tolist()
+            seconds.add_metric(key, list(zip(bounds, cumulative, strict=True)), total)
+        yield from (requests, seconds, rows)
+
+    def _counters(self) -> Iterator[Metric]:
+        values = {(each.name, each.labels): each.value for each in self._merged.counters}
+        for name, declared in COUNTERS.items():
+            family = CounterMetricFamily(
+                f"fairlead_{name}", declared.help, labels=[*declared.labels]
+            )
+            known = [labels for counter, labels in values if counter == name]
+            # What never happened is told as 0, where all that can happen is known.
+            possible = product(*(allowed or () for allowed in declared.labels.values()))
+            for labels in sorted({*known, *possible}):
+                family.add_metric(labels, values.get((name, labels), 0))
+            yield family
+
+    def _workers(self) -> Iterator[Metric]:
+        workers = self._merged.workers
+        ready = GaugeMetricFamily(
+            "fairlead_ready", "1 while requests are welcome.", labels=("worker",)
+        )
+        memory = GaugeMetricFamily(
+            "fairlead_worker_resident_bytes", "Memory that a worker holds.", labels=("worker",)
+        )
+        processor = CounterMetricFamily(
+            "fairlead_worker_cpu_seconds", "Processor time of a worker.", labels=("worker",)
+        )
+        files = GaugeMetricFamily(
+            "fairlead_worker_open_files", "Files and connections of a worker.", labels=("worker",)
+        )
+        info = GaugeMetricFamily(
             "fairlead_model_info",
-            "The bundle that is served.",
-            (*MODEL_LABELS, "digest", "candidate"),
-            registry=self.registry,
-        ).labels(model, version, digest, candidate).set(1)
-        ProcessCollector(registry=self.registry)
+            "The bundles that are served.",
+            labels=(*MODEL_LABELS, "digest", "candidate"),
+        )
+        for worker in workers:
+            ready.add_metric((worker.id,), worker.ready)
+            processor.add_metric((worker.id,), worker.cpu_s)
+            if worker.resident_bytes is not None:
+                memory.add_metric((worker.id,), worker.resident_bytes)
+            if worker.open_files is not None:
+                files.add_metric((worker.id,), worker.open_files)
+        for each in sorted({each for worker in workers for each in worker.serves}, key=repr):
+            info.add_metric((each.model, each.version, each.digest, each.candidate), 1)
+        yield from (ready, info, processor, memory, files)
 
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
-        self._requests.labels(*self._labels, route, f"{status // 100}xx").inc()
-        self._seconds.labels(*self._labels, route).observe(seconds)
 
-    def rows(self, *, scored: int, refused: int) -> None:
-        """Count the rows of one request."""
-        self._rows.labels(*self._labels, "scored").inc(scored)
-        self._rows.labels(*self._labels, "refused").inc(refused)
+def expose(merged: Snapshot) -> bytes:
+    """What all workers have counted, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Families(merged))
+    return generate_latest(registry)
 
-    def expose(self, *, ready: bool) -> bytes:
-        """Everything in Prometheus' text format."""
-        self._ready.labels(*self._labels).set(ready)
-        return generate_latest(self.registry)
+
+def _values(name: str, labels: dict[str, str]) -> tuple[str, ...]:
+    declared = COUNTERS[name].labels
+    if declared.keys() != labels.keys():
+        raise KeyError(f"{name} has the labels {', '.join(declared) or '(none)'}")
+    for label, allowed in declared.items():
+        if allowed is not None and labels[label] not in allowed:
+            raise KeyError(f"{label} of {name} is one of {', '.join(allowed)}")
+    return tuple(labels[label] for label in declared)
+
+
+def _minute() -> int:
+    return int(time.time() // 60)
+
+
+def _resources() -> tuple[int | None, int | None]:
+    """Resident bytes and open files of this process, where the system tells them."""
+    if sys.platform != "linux":
+        return None, None
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (half the time of pathlib)
+        pages = int(file.read().split()[STATM_RESIDENT])
+    # Since Linux 6.2 the folder's size is the number of its files.
+    files = os.stat(FDS).st_size or len(os.listdir(FDS))  # noqa: PTH116, PTH208
+    return pages * os.sysconf("SC_PAGE_SIZE"), files

@@ -1,155 +1,181 @@
-"""What the traffic looked like since the start, in memory that does not grow."""
+"""What the traffic of the last minutes looked like, as `/monitor/basic` tells it."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import re
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fairlead.bundle.golden import Scores
 from fairlead.data.contract import Contract
-from fairlead.data.encoding import UNKNOWN
+from fairlead.serving.counted import MINUTES, Column, Seen, Snapshot
+from fairlead.serving.watch import LATENCY_BOUNDS_S, Floats, Layout, columns_of
 
-# Upper bounds, from 10 µs to 10 s, ten to a decade.
-LATENCY_BOUNDS_S = tuple(1e-5 * 10 ** (step / 10) for step in range(61))
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+WINDOW = re.compile(r"([1-9][0-9]?)m|1h")
 
 
-class LatencyHistogram:
-    """Durations counted in fixed buckets, 26 % wide; quantiles are upper bounds."""
+def minutes(window: str) -> int:
+    """Length of a window such as `5m`, `15m` or `1h`.
 
-    def __init__(self) -> None:
-        self._counts = [0] * (len(LATENCY_BOUNDS_S) + 1)
-        self._max_s = 0.0
-        self.count = 0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self._counts[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
-        self._max_s = max(self._max_s, seconds)
-        self.count += 1
-
-    def quantile(self, q: float) -> float | None:
-        """Seconds that a share `q` of the durations did not exceed; None without any."""
-        if not self.count:
-            return None
-        seen = 0
-        for bound, count in zip((*LATENCY_BOUNDS_S, self._max_s), self._counts, strict=True):
-            seen += count
-            if seen >= q * self.count:
-                return min(bound, self._max_s)
-        return self._max_s
+    Raises:
+        ValueError: it is no window; the message may be shown to a caller.
+    """
+    found = WINDOW.fullmatch(window)
+    length = 0 if found is None else int(found[1] or MINUTES)
+    if not 1 <= length <= MINUTES:
+        raise ValueError(f"window should be 1m to {MINUTES}m, such as 5m or 15m, or 1h")
+    return length
 
 
-class Monitor:
-    """Sums over the scored rows: feature means, missing and unknown rates, predictions."""
+def document(
+    merged: Snapshot, model: str, contract: Contract, window_minutes: int, now: float | None = None
+) -> dict[str, Any]:
+    """As `/monitor/basic` answers, over all workers.
 
-    def __init__(self, contract: Contract) -> None:
-        self._contract = contract
-        columns = contract.columns.values()
-        self._low = np.array([-np.inf if column.min is None else column.min for column in columns])
-        self._high = np.array([np.inf if column.max is None else column.max for column in columns])
-        self._category = np.array([column.type == "category" for column in columns])
-        width = len(contract.columns)
-        self._sum = np.zeros(width)
-        self._missing = np.zeros(width, np.int64)
-        self._unknown = np.zeros(width, np.int64)
-        self._outside = np.zeros(width, np.int64)
-        self._rows = self._refused = 0
-        self._classes = dict.fromkeys(contract.classes, 0)
-        self._predictions = _Range()
-        self._latency = LatencyHistogram()
-        self._started = datetime.now(UTC)
-
-    def observe(
-        self, X: NDArray[np.float64], scores: Scores | None, *, refused: int, seconds: float
-    ) -> None:
-        """Add one answered request.
-
-        Args:
-            X: shape (n, columns), the scored rows.
-            scores: of those rows.
-            refused: rows of the request that broke the contract.
-            seconds: from the whole body's arrival to the answer.
-        """
-        self._latency.add(seconds)
-        self._refused += refused
-        if scores is None:
-            return
-        missing = np.isnan(X)
-        self._rows += len(X)
-        self._missing += missing.sum(axis=0)
-        self._sum += np.where(missing, 0.0, X).sum(axis=0)
-        self._unknown += ((X == UNKNOWN) & self._category).sum(axis=0)
-        self._outside += (np.less(X, self._low) | np.greater(X, self._high)).sum(axis=0)
-        if self._classes:
-            for label in scores.prediction.tolist():
-                self._classes[label] += 1
-        else:
-            self._predictions.add(scores.prediction)
-
-    def to_json(self) -> dict[str, Any]:
-        """As `/monitor/basic` answers."""
-        return {
-            "since": self._started.isoformat(timespec="seconds"),
-            "uptime_s": round((datetime.now(UTC) - self._started).total_seconds(), 3),
-            "rows": self._rows,
-            "refused_rows": self._refused,
-            "features": self._features(),
-            "predictions": self._predictions.to_json()
-            if not self._classes
-            else {"counts": dict(self._classes)},
-            "latency_ms": {
-                "count": self._latency.count,
-                **{f"p{q * 100:g}": _milliseconds(self._latency.quantile(q)) for q in QUANTILES},
-            },
-        }
-
-    def _features(self) -> dict[str, dict[str, Any]]:
-        features: dict[str, dict[str, Any]] = {}
-        for index, (name, column) in enumerate(self._contract.columns.items()):
-            present = self._rows - int(self._missing[index])
-            feature = {"missing_rate": _rate(self._missing[index], self._rows)}
-            if column.type == "category":
-                feature["unknown_rate"] = _rate(self._unknown[index], self._rows)
-            else:
-                feature["mean"] = _rate(self._sum[index], present)
-            if column.min is not None or column.max is not None:
-                feature["outside_rate"] = _rate(self._outside[index], self._rows)
-            features[name] = feature
-        return features
+    Args:
+        merged: of all workers.
+        model: name that it is served under.
+        contract: of its primary version. Versions with the same columns and classes are told
+            together, and each version by itself.
+        window_minutes: the current minute and those before it, 1 to 60 in all.
+        now: seconds since 1970; the clock's if not given.
+    """
+    now = time.time() if now is None else now
+    since = now if merged.since is None else merged.since
+    last = int(now // 60)
+    window = range(last - window_minutes + 1, last + 1)
+    columns, classes = columns_of(contract), contract.classes
+    versions = _active(merged, model, window)
+    together = {
+        version: parts for version, parts in versions.items() if _alike(parts[0], columns, classes)
+    }
+    return {
+        "model": model,
+        "window": "1h" if window_minutes == MINUTES else f"{window_minutes}m",
+        "since": datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds"),
+        "uptime_s": round(now - since, 3),
+        **_told([part for parts in together.values() for part in parts], window, columns, classes),
+        "together": list(together),
+        "versions": {
+            version: _told(parts, window, parts[0].columns, parts[0].classes)
+            for version, parts in versions.items()
+        },
+    }
 
 
-class _Range:
-    """Count, mean and extremes of numbers."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sum = 0.0
-        self._min, self._max = np.inf, -np.inf
-
-    def add(self, values: NDArray[np.float64]) -> None:
-        self._count += len(values)
-        self._sum += float(values.sum())
-        self._min = min(self._min, float(values.min()))
-        self._max = max(self._max, float(values.max()))
-
-    def to_json(self) -> dict[str, Any]:
-        some = self._count > 0
-        return {
-            "count": self._count,
-            "mean": _rate(self._sum, self._count),
-            "min": self._min if some else None,
-            "max": self._max if some else None,
-        }
+def _active(merged: Snapshot, model: str, window: range) -> dict[str, list[Seen]]:
+    """The versions that are served, or were within the window, from every worker."""
+    served = {
+        (info.model, info.version, info.digest)
+        for worker in merged.workers
+        for info in worker.serves
+    }
+    found: dict[str, list[Seen]] = {}
+    for seen in merged.seen:
+        key = (seen.model, seen.version, seen.digest)
+        if seen.model == model and (key in served or any(map(window.__contains__, seen.minutes))):
+            parts = found.setdefault(seen.version, [])
+            # A label that has passed to another bundle tells of one of them.
+            if not parts or parts[0].digest == seen.digest:
+                parts.append(seen)
+            elif key in served:
+                found[seen.version] = [seen]
+    return dict(sorted(found.items()))
 
 
-def _rate(part: float, whole: int) -> float | None:
-    return float(part) / whole if whole else None
+def _alike(seen: Seen, columns: Sequence[Column], classes: tuple[str, ...]) -> bool:
+    ours = [(column.name, column.category) for column in seen.columns]
+    return seen.classes == classes and ours == [(each.name, each.category) for each in columns]
+
+
+def _told(
+    parts: Sequence[Seen], window: range, columns: Sequence[Column], classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """What versions with the same columns and classes saw."""
+    at = Layout(len(columns), len(classes))
+    row = at.blank()
+    for part in parts:
+        _add(row, part, window)
+    counts, longest = row[at.latency], float(row[at.longest][0])
+    return {
+        "rows": int(row[at.rows][0]),
+        "refused_rows": int(row[at.refused][0]),
+        "features": {
+            column.name: _feature(row, at, index, column) for index, column in enumerate(columns)
+        },
+        "predictions": _predictions(row, at, classes),
+        "latency_ms": {
+            "count": int(counts.sum()),
+            **{f"p{q * 100:g}": _milliseconds(quantile(counts, longest, q)) for q in QUANTILES},
+        },
+    }
+
+
+def _add(row: Floats, part: Seen, window: range) -> None:
+    if not part.minutes:
+        return
+    chosen = part.rows()[[minute in window for minute in part.minutes]]
+    sums, highs = row[: part.sums], row[part.sums :]
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums += chosen[:, : part.sums].sum(axis=0)
+    np.maximum(highs, chosen[:, part.sums :].max(axis=0, initial=-np.inf), out=highs)
+
+
+def _feature(row: Floats, at: Layout, index: int, column: Column) -> dict[str, float | None]:
+    rows, missing = row[at.rows][0], row[at.missing][index]
+    feature = {"missing_rate": _rate(missing, rows)}
+    if column.category:
+        feature["unknown_rate"] = _rate(row[at.unknown][index], rows)
+    else:
+        feature["mean"] = _rate(row[at.total][index], rows - missing)
+        feature["min"] = _finite(-row[at.lowest][index])
+        feature["max"] = _finite(row[at.highest][index])
+    if column.bounded:
+        feature["outside_rate"] = _rate(row[at.outside][index], rows)
+    return feature
+
+
+def _predictions(row: Floats, at: Layout, classes: tuple[str, ...]) -> dict[str, Any]:
+    numbers = row[at.predictions]
+    if classes:
+        return {"counts": dict(zip(classes, map(int, numbers), strict=True))}
+    count, total, not_finite = numbers
+    highest, negated_lowest = row[at.prediction_range]
+    return {
+        "count": int(count),
+        "mean": _rate(total, count),
+        "min": _finite(-negated_lowest),
+        "max": _finite(highest),
+        "not_finite": int(not_finite),
+    }
+
+
+def quantile(counts: Floats, longest: float, q: float) -> float | None:
+    """Seconds that a share `q` of durations did not exceed, at most 26 % more; None without any.
+
+    Args:
+        counts: durations by `LATENCY_BOUNDS_S`, the last number those beyond.
+        longest: of these durations.
+        q: in (0, 1].
+    """
+    seen = np.cumsum(counts)
+    if not seen[-1]:
+        return None
+    bucket = int(np.searchsorted(seen, q * seen[-1]))
+    return longest if bucket >= len(LATENCY_BOUNDS_S) else min(LATENCY_BOUNDS_S[bucket], longest)
+
+
+def _rate(part: float, whole: float) -> float | None:
+    return _finite(part / whole) if whole else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1e3, 3)
+    return None if seconds is None else round(float(seconds) * 1e3, 3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,99 +11,69 @@ from pydantic_core import from_json
 
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import Bundle
+from fairlead.serving.answers import AnswerWriter
 from fairlead.serving.errors import Problem, not_json, unprocessable
+from fairlead.serving.exchange import Answer, Request
 from fairlead.serving.rows import (
-    SHOWN_NAME,
-    Location,
-    ReadRow,
-    ReadRows,
     RowReader,
     RowRefusedError,
+    not_a_list,
+    not_an_object,
+    not_permitted,
 )
+from fairlead.serving.typed_rows import TypedBodies
+from fairlead.serving.values import Location
 
 FORMS = ("features", "records")
 BODY = ("body",)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a request is answered with, and what it says of the traffic.
-
-    Attributes:
-        body: JSON.
-        X: shape (scored rows, columns), what was scored.
-        scores: of those rows; None when there was none.
-        refused: number of rows that broke the contract.
-    """
-
-    body: bytes
-    X: NDArray[np.float64]
-    scores: Scores | None
-    refused: int = 0
-
-
 class Predictor:
     """A bundle that reads requests strictly by its contract and scores them.
+
+    A usual body is decoded straight into rows; any other is read value by value, which says what
+    is wrong with it. Both give the same answer to what both read.
 
     Args:
         bundle: what scores.
         max_rows: most rows of one request. A row of two bytes may break a rule in each column,
             and each is told at length: without a bound the answer is 400 times the body.
+        label: what the version is called in headers and metrics.
     """
 
-    def __init__(self, bundle: Bundle, max_rows: int) -> None:
+    def __init__(self, bundle: Bundle, max_rows: int, label: str = "") -> None:
         self.bundle = bundle
         self.max_rows = max_rows
+        self.label = label
         self.rows = RowReader(bundle.contract)
+        self._typed = TypedBodies(bundle.contract, self.rows.usual, max_rows)
         self._classes = bundle.contract.classes
+        self._writer = AnswerWriter(self._classes)
 
-    def predict(self, body: bytes) -> Answer:
+    def predict(self, request: Request) -> Answer:
         """Answer `POST /predict`: one record, or `records` or `features` with many rows.
 
         Raises:
             RequestRefusedError: the body is not JSON, or any row breaks the contract.
         """
-        document = parse(body)
-        form = self._form(document)
-        if form is None:
-            return self._predict_one(document)
-        rows = document[form]
-        problems = [
-            Problem("extra_forbidden", (*BODY, name[:SHOWN_NAME]), f"Only {form} is permitted here")
-            for name in document
-            if name != form
-        ]
-        if not isinstance(rows, list):
-            problems.append(Problem("list_type", (*BODY, form), "Input should be a list of rows"))
-        elif len(rows) > self.max_rows:
-            problems.append(self._too_many((*BODY, form)))
-        if problems:
-            raise unprocessable(*problems)
-        read = self.rows.features if form == "features" else self.rows.record
-        return self._predict_many(read, rows, form)
+        body = request.body
+        form = self._typed.form(body)
+        X = self._typed.read(body, form)
+        if X is None:
+            return self._read_and_predict(body)
+        return self._answer_one(X) if form == "record" else self._answer_many(X)
 
-    def predict_batch(self, body: bytes) -> Answer:
+    def predict_batch(self, request: Request) -> Answer:
         """Answer `POST /predict_batch`: a list of records, each with its result or its errors.
 
         Raises:
             RequestRefusedError: the body is not JSON, or no list.
         """
-        rows = parse(body)
-        if not isinstance(rows, list):
-            raise unprocessable(Problem("list_type", BODY, "Input should be a list of records"))
-        if len(rows) > self.max_rows:
-            raise unprocessable(self._too_many(BODY))
-        read = self.rows.many(self.rows.record, rows, BODY)
-        scores = self._score(read)
-        results: list[Any] = [None] * len(rows)
-        for number, document in zip(read.accepted, self.documents(scores), strict=True):
-            results[number] = document
-        for number, problems in read.refused.items():
-            results[number] = {"errors": [problem.to_json() for problem in problems]}
-        failed = len(read.refused)
-        summary = {"rows": len(rows), "scored": len(rows) - failed, "failed": failed}
-        content = msgspec.json.encode({"results": results, "summary": summary})
-        return Answer(content, read.X, scores, failed)
+        X = self._typed.read(request.body, "list")
+        if X is None:
+            return self._read_and_predict_batch(request.body)
+        scores = self.bundle.score(X)
+        return Answer(self._writer.batch(self._writer.results(scores), 0), X, scores)
 
     def documents(self, scores: Scores | None) -> list[dict[str, Any]]:
         """Scores as the answer to single records: `prediction` and, of classes, probabilities."""
@@ -121,20 +89,80 @@ class Predictor:
 
     def many_document(self, scores: Scores | None) -> dict[str, Any]:
         """Scores as the answer to `records` and `features`."""
-        documents = self.documents(scores)
-        answer = {"predictions": [document["prediction"] for document in documents]}
-        if self._classes:
-            answer["probabilities"] = [document["probabilities"] for document in documents]
-        return answer
+        predictions = [] if scores is None else scores.prediction.tolist()
+        if not self._classes:
+            return {"predictions": predictions}
+        rows: list[list[float]] = []
+        if scores is not None and scores.probabilities is not None:
+            rows = scores.probabilities.tolist()
+        probabilities = [dict(zip(self._classes, row, strict=True)) for row in rows]
+        return {"predictions": predictions, "probabilities": probabilities}
 
     def warm_up(self) -> None:
-        """Answer the golden records one by one, so that the first caller does not wait."""
-        for record in self.bundle.golden()["records"]:
-            self.predict(msgspec.json.encode(record))
+        """Answer the golden records in every form, so that the first caller does not wait."""
+        records = self.bundle.golden()["records"]
+        for record in records:
+            self.predict(_request(record))
+        some = records[: self.max_rows]
+        self.predict(_request({"records": some}))
+        self.predict(
+            _request({"features": [[row[name] for name in self.rows.names] for row in some]})
+        )
+        self.predict_batch(_request(some))
 
-    def _too_many(self, loc: Location) -> Problem:
-        msg = f"List should have at most {self.max_rows} rows; send the others in another request"
-        return Problem("too_long", loc, msg, {"max_length": self.max_rows})
+    def _read_and_predict(self, body: bytes) -> Answer:
+        """Answer any body of `POST /predict`, read value by value."""
+        document = parse(body)
+        form = self._form(document)
+        if form is None:
+            try:
+                row = self.rows.record(document, BODY)
+            except RowRefusedError as refused:
+                raise unprocessable(*refused.problems) from None
+            return self._answer_one(np.array([row]))
+        X, problems = self._read_form(document[form], form)
+        problems += [not_permitted(name, BODY) for name in document if name != form]
+        if problems:
+            raise unprocessable(*problems)
+        return self._answer_many(X)
+
+    def _read_form(self, rows: Any, form: str) -> tuple[NDArray[np.float64], list[Problem]]:
+        """The good rows of `records` or `features`, and what is wrong with the others."""
+        nothing = np.empty((0, len(self.rows.names)))
+        loc = (*BODY, form)
+        if not isinstance(rows, list):
+            return nothing, [not_a_list(loc)]
+        if len(rows) > self.max_rows:
+            return nothing, [self._too_many(rows, loc)]
+        read = self.rows.many(
+            self.rows.features if form == "features" else self.rows.record, rows, loc
+        )
+        return read.X, list(read.problems)
+
+    def _read_and_predict_batch(self, body: bytes) -> Answer:
+        """Answer any body of `POST /predict_batch`, read value by value."""
+        rows = parse(body)
+        if not isinstance(rows, list):
+            raise unprocessable(not_a_list(BODY))
+        if len(rows) > self.max_rows:
+            raise unprocessable(self._too_many(rows, BODY))
+        read = self.rows.many(self.rows.record, rows, BODY)
+        scores = self.bundle.score(read.X) if read.accepted else None
+        scored = [] if scores is None else self._writer.results(scores)
+        results: list[Any] = [None] * len(rows)
+        for number, result in zip(read.accepted, scored, strict=True):
+            results[number] = result
+        for number, problems in read.refused.items():
+            results[number] = {"errors": [problem.to_json() for problem in problems]}
+        failed = len(read.refused)
+        return Answer(self._writer.batch(results, failed), read.X, scores, failed)
+
+    def _too_many(self, rows: list[Any], loc: Location) -> Problem:
+        most = self.max_rows
+        items = f"{most} item{'' if most == 1 else 's'}"
+        msg = f"List should have at most {items} after validation, not {len(rows)}"
+        ctx = {"field_type": "List", "max_length": most, "actual_length": len(rows)}
+        return Problem("too_long", loc, msg, ctx)
 
     def _form(self, document: Any) -> str | None:
         """Which of `FORMS` a body takes; None for a single record.
@@ -142,8 +170,7 @@ class Predictor:
         A column may have one of these names: then only a list, which no column takes, is a form.
         """
         if not isinstance(document, dict):
-            hint = "Input should be one record, or {records: [...]}, or {features: [...]}"
-            raise unprocessable(Problem("dict_type", BODY, hint))
+            raise unprocessable(not_an_object(BODY))
         for form in FORMS:
             if form in document and (
                 form not in self.rows.names or isinstance(document[form], list)
@@ -151,23 +178,15 @@ class Predictor:
                 return form
         return None
 
-    def _predict_one(self, record: dict[str, Any]) -> Answer:
-        try:
-            X = np.array([self.rows.record(record, BODY)])
-        except RowRefusedError as refused:
-            raise unprocessable(*refused.problems) from None
+    def _answer_one(self, X: NDArray[np.float64]) -> Answer:
         scores = self.bundle.score(X)
-        return Answer(msgspec.json.encode(self.documents(scores)[0]), X, scores)
+        return Answer(self._writer.one(scores), X, scores)
 
-    def _predict_many(self, read_row: ReadRow, rows: Sequence[Any], form: str) -> Answer:
-        read = self.rows.many(read_row, rows, (*BODY, form))
-        if read.refused:
-            raise unprocessable(*read.problems)
-        scores = self._score(read)
-        return Answer(msgspec.json.encode(self.many_document(scores)), read.X, scores)
-
-    def _score(self, read: ReadRows) -> Scores | None:
-        return self.bundle.score(read.X) if len(read.X) else None
+    def _answer_many(self, X: NDArray[np.float64]) -> Answer:
+        if len(X) == 0:
+            return Answer(msgspec.json.encode(self.many_document(None)), X, None)
+        scores = self.bundle.score(X)
+        return Answer(self._writer.many(scores), X, scores)
 
 
 def parse(body: bytes) -> Any:
@@ -181,3 +200,7 @@ def parse(body: bytes) -> Any:
     except ValueError as error:
         # The parser's messages tell the kind of fault and its place, never the text.
         raise not_json(str(error)) from None
+
+
+def _request(document: Any) -> Request:
+    return Request(msgspec.json.encode(document), {}, "warm-up")

@@ -1,127 +1,123 @@
-"""Fairlead's own routes: HTTP in, one call, HTTP out."""
+"""Fairlead's own routes that are no predictions: HTTP in, one call, HTTP out."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib.metadata import version as installed
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from fairlead.serving.bodies import read_body
-from fairlead.serving.predictor import Answer
-from fairlead.serving.schema import batch_operation, predict_operation
-from fairlead.serving.service import Service
-
-# A larger body is parsed and scored in a thread: a small one is done before a thread would start.
-INLINE_BYTES = 32 * 1024
+from fairlead.serving.errors import RequestRefusedError
+from fairlead.serving.metrics import expose
+from fairlead.serving.monitor import document, minutes
+from fairlead.serving.service import Model, Service
 
 
 def native_routes(service: Service) -> APIRouter:
-    """The routes of a service; their OpenAPI entries are made from its contract."""
+    """What is served, how it is, and what it has seen."""
     router = APIRouter(default_response_class=Response)
     _add_information(router, service)
     _add_health(router, service)
     _add_monitoring(router, service)
-    predictor = service.predictor
-
-    @router.post("/predict", tags=["predict"], openapi_extra=predict_operation(predictor))
-    async def predict(request: Request) -> Response:
-        """Score one record, or several rows; a row that breaks the contract refuses them all."""
-        return await _answer(service, request, predictor.predict)
-
-    @router.post("/predict_batch", tags=["predict"], openapi_extra=batch_operation(predictor))
-    async def predict_batch(request: Request) -> Response:
-        """Score a list of records, each with its result or its own errors."""
-        return await _answer(service, request, predictor.predict_batch)
-
     return router
 
 
-def _add_information(router: APIRouter, service: Service) -> None:
-    facts = {"fairlead": installed("fairlead"), **service.version_document()}
-    welcome = {"service": "fairlead", **facts, "docs": "/docs", "openapi": "/openapi.json"}
-    model = service.model_document()
+def model_of(service: Service, name: str | None) -> Model:
+    """A served model, the default one if none is named.
 
-    @router.get("/", tags=["information"], responses=_example(welcome))
+    Raises:
+        RequestRefusedError: 404, there is none.
+    """
+    models: Mapping[str, Model] = service.models
+    model = models.get(name or service.default or "")
+    if model is None:
+        raise RequestRefusedError(404, "no such model is served; GET / lists them")
+    return model
+
+
+def _add_information(router: APIRouter, service: Service) -> None:
+    @router.get("/", tags=["information"])
     async def root() -> Response:
         """What is served here, and where to read on."""
-        return _json(welcome)
+        served = {name: model.version_document() for name, model in service.models.items()}
+        first = served.get(service.default or "", {})
+        facts = {"fairlead": installed("fairlead"), **first, "models": list(served.values())}
+        return _json({"service": "fairlead", **facts, "docs": "/docs", "openapi": "/openapi.json"})
 
-    @router.get("/model_info", tags=["information"], responses=_example(model))
+    @router.get("/model_info", tags=["information"])
     async def model_info() -> Response:
         """The public part of the manifest: contract, parameters, metrics, provenance."""
-        return _json(model)
+        return _json(model_of(service, None).model_document())
 
-    @router.get("/version", tags=["information"], responses=_example(facts))
+    @router.get("/models/{name}/model_info", tags=["information"])
+    async def named_model_info(name: str) -> Response:
+        """The same of a named model."""
+        return _json(model_of(service, name).model_document())
+
+    @router.get("/version", tags=["information"])
     async def version() -> Response:
         """Which version answers: number, alias and the bundle's digest."""
-        return _json(facts)
+        model = model_of(service, None)
+        return _json({"fairlead": installed("fairlead"), **model.version_document()})
+
+    @router.get("/models/{name}/traffic", tags=["information"])
+    async def traffic(name: str) -> Response:
+        """Which versions of a model answer which share of its requests."""
+        return _json(model_of(service, name).traffic_document())
 
 
 def _add_health(router: APIRouter, service: Service) -> None:
-    def status(word: str) -> dict[int | str, dict[str, Any]]:
-        leaving = {"description": "Stopping", **_content({"status": "draining"})}
-        return {**_example({"status": word}), 503: leaving}
+    def state(word: str) -> Response:
+        troubles = [msgspec.to_builtins(trouble) for trouble in service.troubles]
+        if service.ready:
+            return _json({"status": word, "troubles": troubles})
+        status = "draining" if service.draining else "not ready"
+        return _json({"status": status, "troubles": troubles}, 503)
 
-    @router.get("/livez", tags=["health"], responses=_example({"status": "alive"}))
+    @router.get("/livez", tags=["health"])
     async def livez() -> Response:
         """The process runs."""
         return _json({"status": "alive"})
 
-    @router.get("/readyz", tags=["health"], responses=status("ready"))
+    @router.get("/readyz", tags=["health"], responses={503: {"description": "Stopping"}})
     async def readyz() -> Response:
-        """The model passed its golden rows and requests are welcome; 503 while stopping."""
-        if service.draining:
-            return _json({"status": "draining"}, 503)
-        return _json({"status": "ready"})
+        """Every model passed its golden rows and requests are welcome; 503 while stopping."""
+        return state("ready")
 
-    @router.get("/health", tags=["health"], responses=status("ok"))
+    @router.get("/health", tags=["health"], responses={503: {"description": "Stopping"}})
     async def health() -> Response:
-        """Like `/readyz`, and which version answers."""
-        word = "draining" if service.draining else "ok"
-        document = {"status": word, **service.version_document()}
-        return _json(document, 503 if service.draining else 200)
+        """Like `/readyz`."""
+        return state("ok")
 
 
 def _add_monitoring(router: APIRouter, service: Service) -> None:
-    @router.get(
-        "/monitor/basic", tags=["monitoring"], responses=_example(service.monitor.to_json())
-    )
-    async def monitor_basic() -> Response:
-        """Features, predictions and latency since the start of this process."""
-        return _json(service.monitor.to_json())
+    def monitored(name: str | None, window: str) -> Response:
+        model = model_of(service, name)
+        try:
+            length = minutes(window)
+        except ValueError as error:
+            raise RequestRefusedError(422, str(error)) from None
+        contract = model.primary.predictor.bundle.contract
+        return _json(document(service.merged(), model.name, contract, length))
+
+    @router.get("/monitor/basic", tags=["monitoring"])
+    async def monitor_basic(window: str = "1h") -> Response:
+        """Features, predictions and latency within a window, over all workers."""
+        return monitored(None, window)
+
+    @router.get("/models/{name}/monitor/basic", tags=["monitoring"])
+    async def named_monitor_basic(name: str, window: str = "1h") -> Response:
+        """The same of a named model."""
+        return monitored(name, window)
 
     @router.get("/metrics", tags=["monitoring"], responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
-        """Metrics in Prometheus' text format."""
-        content = service.metrics.expose(ready=not service.draining)
-        return Response(content, media_type=CONTENT_TYPE_LATEST)
+        """Metrics in Prometheus' text format, over all workers."""
+        return Response(expose(service.merged()), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _answer(service: Service, request: Request, work: Callable[[bytes], Answer]) -> Response:
-    body = await read_body(request, service.settings.max_body_bytes)
-    started = time.perf_counter()
-    if len(body) > INLINE_BYTES:
-        answer = await asyncio.to_thread(work, body)
-    else:
-        answer = work(body)
-    service.observe(answer, time.perf_counter() - started)
-    request.state.rows = len(answer.X) + answer.refused
-    return Response(answer.body, media_type="application/json")
-
-
-def _json(document: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
-
-
-def _example(document: Any) -> dict[int | str, dict[str, Any]]:
-    return {200: {"description": "OK", **_content(document)}}
-
-
-def _content(document: Any) -> dict[str, Any]:
-    return {"content": {"application/json": {"example": document}}}
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")

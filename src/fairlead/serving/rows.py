@@ -12,35 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.data.contract import Contract
-from fairlead.data.encoding import UNKNOWN, reader
-from fairlead.project.spec import ColumnSpec
+from fairlead.serving.columns import UsualColumns
 from fairlead.serving.errors import Problem
+from fairlead.serving.values import Location, ValueRefusedError, value_reader
+from fairlead.serving.values import may_be_absent as may_be_absent
+from fairlead.serving.values import plain as plain
 
-Location = tuple[str | int, ...]
-ReadValue = Callable[[Any], float]
 ReadRow = Callable[[Any, Location], list[float]]
 
 # Unknown columns are named, for typing errors, but not at any length nor in any number.
 SHOWN_NAME = 64
 SHOWN_EXTRAS = 100
-
-TYPE_PROBLEMS = {
-    "number": ("float_type", "Input should be a number"),
-    "integer": ("int_type", "Input should be a whole number"),
-    "boolean": ("bool_type", "Input should be true or false"),
-    "category": ("string_type", "Input should be a category, as text"),
-    "datetime": ("datetime_type", "Input should be a time in ISO 8601, as text"),
-}
-
-
-class _ValueRefusedError(ValueError):
-    """A value breaks a rule of its column."""
-
-    def __init__(self, kind: str, msg: str, ctx: dict[str, Any] | None = None) -> None:
-        super().__init__(kind, msg, ctx or {})
-
-    def at(self, loc: Location) -> Problem:
-        return Problem(self.args[0], loc, self.args[1], self.args[2])
 
 
 class RowRefusedError(ValueError):
@@ -76,8 +58,8 @@ class RowReader:
 
     def __init__(self, contract: Contract) -> None:
         self.names = tuple(contract.columns)
+        self.usual = UsualColumns(contract)
         self._known = frozenset(self.names)
-        self._extra_msg = f"Extra inputs are not permitted; columns: {', '.join(self.names)}"
         declarations = contract.declarations
         self._columns = [
             (name, value_reader(column, declarations[name]), may_be_absent(column))
@@ -91,23 +73,20 @@ class RowReader:
             RowRefusedError: it is no object, or breaks the contract.
         """
         if not isinstance(record, dict):
-            raise RowRefusedError([Problem("dict_type", loc, "Input should be an object")])
+            raise RowRefusedError([not_an_object(loc)])
         row, problems = [], []
-        for name, read, may_be_absent in self._columns:
+        for name, read, absent in self._columns:
             if name in record:
                 try:
                     row.append(read(record[name]))
-                except _ValueRefusedError as refused:
+                except ValueRefusedError as refused:
                     problems.append(refused.at((*loc, name)))
-            elif may_be_absent:
+            elif absent:
                 row.append(math.nan)
             else:
                 problems.append(Problem("missing", (*loc, name), "Field required"))
         extras = (name for name in record if name not in self._known)
-        problems += [
-            Problem("extra_forbidden", (*loc, name[:SHOWN_NAME]), self._extra_msg)
-            for name in islice(extras, SHOWN_EXTRAS)
-        ]
+        problems += [not_permitted(name, loc) for name in islice(extras, SHOWN_EXTRAS)]
         if problems:
             raise RowRefusedError(problems)
         return row
@@ -119,7 +98,7 @@ class RowReader:
             RowRefusedError: it is no list of that length, or breaks the contract.
         """
         if not isinstance(values, list):
-            raise RowRefusedError([Problem("list_type", loc, "Input should be a list of values")])
+            raise RowRefusedError([not_a_list(loc)])
         expected = len(self._columns)
         if len(values) != expected:
             msg = f"Row should have {expected} values: {', '.join(self.names)}"
@@ -128,7 +107,7 @@ class RowReader:
         for value, (name, read, _) in zip(values, self._columns, strict=True):
             try:
                 row.append(read(value))
-            except _ValueRefusedError as refused:
+            except ValueRefusedError as refused:
                 problems.append(refused.at((*loc, name)))
         if problems:
             raise RowRefusedError(problems)
@@ -136,6 +115,9 @@ class RowReader:
 
     def many(self, read: ReadRow, rows: Sequence[Any], loc: Location) -> ReadRows:
         """Read many rows with `record` or `features`; a bad one does not spoil the others."""
+        X = self._usual_rows(read, rows)
+        if X is not None:
+            return ReadRows(X, list(range(len(rows))), {})
         good: list[list[float]] = []
         accepted, refused = [], {}
         for number, row in enumerate(rows):
@@ -147,64 +129,32 @@ class RowReader:
         X = np.array(good, np.float64).reshape(len(good), len(self._columns))
         return ReadRows(X, accepted, refused)
 
-
-def value_reader(column: ColumnSpec, declaration: Mapping[str, Any]) -> ReadValue:
-    """How one JSON value of a column becomes a number, by its type and its policies.
-
-    Args:
-        column: the column.
-        declaration: the same as plain JSON values.
-
-    Returns:
-        A function that raises when a value breaks a rule.
-    """
-    read = reader(declaration)
-    nullable = may_be_absent(column)
-    accept = _policy(column)
-
-    def read_value(value: Any) -> float:
-        if value is None:
-            if nullable:
-                return math.nan
-            raise _ValueRefusedError("null_forbidden", "Input should not be null")
-        # JSON has no NaN, yet many writers send it: never a silent null.
-        if isinstance(value, float) and not math.isfinite(value):
-            raise _ValueRefusedError("finite_number", "Input should be a finite number")
-        number = read(value)
-        if number is None:
-            raise _ValueRefusedError(*TYPE_PROBLEMS[column.type])
-        return accept(number)
-
-    return read_value
+    def _usual_rows(self, read: ReadRow, rows: Sequence[Any]) -> NDArray[np.float64] | None:
+        """All rows at once, by column, where each has every column and no other."""
+        kind: type = list if read == self.features else dict
+        width = len(self.names)
+        if set(map(type, rows)) != {kind} or set(map(len, rows)) != {width}:
+            return None
+        if kind is list:
+            return self.usual.rows(zip(*rows, strict=True), len(rows))
+        try:
+            columns = [[row[name] for row in rows] for name in self.names]
+        except KeyError:
+            return None
+        return self.usual.rows(columns, len(rows))
 
 
-def _policy(column: ColumnSpec) -> Callable[[float], float]:
-    """The rule that a number or code of the right type must still follow."""
-    bounded = column.outliers in ("reject", "drop")
-    low = column.min if bounded and column.min is not None else -math.inf
-    high = column.max if bounded and column.max is not None else math.inf
-    unknown_refused = column.type == "category" and column.unknown == "reject"
-
-    def accept(number: float) -> float:
-        if number < low:
-            msg = f"Input should be greater than or equal to {plain(low)}"
-            raise _ValueRefusedError("greater_than_equal", msg, {"ge": plain(low)})
-        if number > high:
-            msg = f"Input should be less than or equal to {plain(high)}"
-            raise _ValueRefusedError("less_than_equal", msg, {"le": plain(high)})
-        if unknown_refused and number == UNKNOWN:
-            msg = f"Input should be one of the declared categories: {', '.join(column.values)}"
-            raise _ValueRefusedError("unknown_category", msg, {"expected": list(column.values)})
-        return number
-
-    return accept
+def not_an_object(loc: Location) -> Problem:
+    """A record, or the body, is something other than an object."""
+    msg = "Input should be a valid dictionary or object to extract fields from"
+    return Problem("model_attributes_type", loc, msg)
 
 
-def plain(bound: float) -> float:
-    """A bound as people write it: 90, not 90.0."""
-    return int(bound) if bound.is_integer() else bound
+def not_a_list(loc: Location) -> Problem:
+    """A list of rows or of values is something else."""
+    return Problem("list_type", loc, "Input should be a valid list")
 
 
-def may_be_absent(column: ColumnSpec) -> bool:
-    """Whether a row may lack the column, or give null."""
-    return column.nullable and column.missing != "reject"
+def not_permitted(name: str, loc: Location) -> Problem:
+    """A key that nothing there has."""
+    return Problem("extra_forbidden", (*loc, name[:SHOWN_NAME]), "Extra inputs are not permitted")

@@ -1,60 +1,234 @@
-"""What a running service holds: the model, its counters, and whether it is leaving."""
+"""What a running worker holds: the models it serves, and whether requests are welcome."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fairlead.serving.metrics import Metrics
-from fairlead.serving.monitor import Monitor
-from fairlead.serving.predictor import Answer, Predictor
-from fairlead.serving.records import ServedVersion
+from fairlead.serving.counted import Snapshot, merge
+from fairlead.serving.exchange import Request
+from fairlead.serving.metrics import Recorder, Series
+from fairlead.serving.operations import Operation
+from fairlead.serving.prediction_log import LogTarget, PredictionLog
+from fairlead.serving.predictor import Predictor
+from fairlead.serving.snapshots import Snapshots
+from fairlead.serving.table import Served, Trouble
+from fairlead.serving.traffic import Splitter
 from fairlead.settings import Settings
 
+if TYPE_CHECKING:
+    from fairlead.serving.loading import Loader
+    from fairlead.serving.shadow import Shadow
+
 PUBLIC = ("name", "candidate", "family", "parameters", "metrics", "provenance")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One loaded version of a model.
+
+    Attributes:
+        model: the name that it is served under.
+        label: its number, or the first 12 digits of its digest.
+        number: its version in the registry; None for a bundle that is served by its path.
+        predictor: answers with it.
+        target: where its predictions are logged; None without a prediction log.
+    """
+
+    model: str
+    label: str
+    number: int | None
+    predictor: Predictor
+    target: LogTarget | None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bundle's manifest."""
+        return self.predictor.bundle.digest
+
+
+@dataclass(frozen=True)
+class Model:
+    """One name, its loaded versions and the ways to them.
+
+    Attributes:
+        name: as paths, headers and metrics give it.
+        deployments: label -> loaded version.
+        routes: name of a route -> the version it leads to.
+        served: what the routing table says of it.
+        splitter: chooses the route of a request.
+        shadow: the version that sees a copy of the traffic, if any.
+        primary: the version with the largest share: what the short descriptions tell of.
+    """
+
+    name: str
+    deployments: Mapping[str, Deployment]
+    routes: Mapping[str, Deployment]
+    served: Served
+    splitter: Splitter
+    shadow: Deployment | None
+    primary: Deployment
+
+    def alias_of(self, deployment: Deployment) -> str | None:
+        """The first route that leads to a version."""
+        return next((name for name, each in self.routes.items() if each is deployment), None)
+
+    def version_document(self) -> dict[str, Any]:
+        """As `/version` answers."""
+        manifest = self.primary.predictor.bundle.manifest
+        return {
+            "model": self.name,
+            "candidate": manifest["candidate"],
+            "version": self.primary.number,
+            "alias": self._alias(),
+            "digest": self.primary.digest,
+        }
+
+    def model_document(self) -> dict[str, Any]:
+        """As `/model_info` answers: the manifest's public part."""
+        bundle = self.primary.predictor.bundle
+        contract = bundle.contract.to_json()
+        return {
+            **{key: bundle.manifest.get(key) for key in PUBLIC},
+            **{key: contract[key] for key in ("task", "columns", "target", "classes")},
+            "version": self.primary.number,
+            "alias": self._alias(),
+            "digest": bundle.digest,
+        }
+
+    def traffic_document(self) -> dict[str, Any]:
+        """As `/models/{name}/traffic` answers: routes with version and weight, shadow, sticky."""
+        return {
+            "model": self.name,
+            "routes": {
+                route: {"version": deployment.label, "weight": self.served.routes[route].weight}
+                for route, deployment in self.routes.items()
+            },
+            "shadow": self.served.shadow,
+            "sticky": self.served.sticky,
+        }
+
+    def _alias(self) -> str | None:
+        alias = self.alias_of(self.primary)
+        return None if self.primary.number is None or alias == str(self.primary.number) else alias
+
+
+@dataclass(frozen=True)
+class Way:
+    """A route of an endpoint: the version behind it, and where its requests are counted."""
+
+    route: str
+    deployment: Deployment
+    series: Series
+    header: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path that answers predictions.
+
+    Attributes:
+        path: as requests give it.
+        operation: what it does.
+        model: with which model.
+        ways: route -> its version; one alone for a path that names a version.
+        only: the single way, if there is one that takes all requests.
+    """
+
+    path: str
+    operation: Operation
+    model: Model
+    ways: Mapping[str, Way]
+    only: Way | None
+
+    def way(self, request: Request) -> Way:
+        """Which version answers a request."""
+        return self.only or self.ways[self.model.splitter.choose(request)]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """All that is served at one moment; replaced as a whole.
+
+    Attributes:
+        models: name -> model.
+        default: the model of the short paths.
+        endpoints: path -> endpoint.
+        short: the same by the bytes of a request line.
+        app: answers everything that is no prediction.
+        stamp: of the routing table it was made from.
+    """
+
+    models: Mapping[str, Model] = field(default_factory=dict)
+    default: str | None = None
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    short: Mapping[bytes, Endpoint] = field(default_factory=dict)
+    app: Any = None
+    stamp: tuple[int, int] | None = None
 
 
 @dataclass
 class Service:
     """The state of one process that answers requests."""
 
-    predictor: Predictor
-    version: ServedVersion
     settings: Settings
-    monitor: Monitor
-    metrics: Metrics
+    recorder: Recorder
+    snapshots: Snapshots
+    log: PredictionLog | None = None
+    shadow: Shadow | None = None
+    generation: Generation = field(default_factory=Generation)
+    loader: Loader = field(init=False)
     draining: bool = False
     """Set when the process was told to stop: it still answers, but wants no new traffic."""
+    troubles: tuple[Trouble, ...] = ()
+    """What keeps it from serving what the table names."""
 
     @property
-    def label(self) -> str:
-        """The served version, as headers and metrics give it."""
-        return self.version.label(self.predictor.bundle.digest)
+    def models(self) -> Mapping[str, Model]:
+        """What is served now."""
+        return self.generation.models
 
-    def observe(self, answer: Answer, seconds: float) -> None:
-        """Count what one request asked and got."""
-        self.metrics.rows(scored=len(answer.X), refused=answer.refused)
-        self.monitor.observe(answer.X, answer.scores, refused=answer.refused, seconds=seconds)
+    @property
+    def default(self) -> str | None:
+        """The model of the short paths."""
+        return self.generation.default
 
-    def version_document(self) -> dict[str, Any]:
-        """As `/version` answers."""
-        bundle = self.predictor.bundle
-        return {
-            "model": bundle.manifest["name"],
-            "candidate": bundle.manifest["candidate"],
-            "version": self.version.number,
-            "alias": self.version.alias,
-            "digest": bundle.digest,
-        }
+    @property
+    def ready(self) -> bool:
+        """Every routed model has passed its golden rows, and the process is to stay."""
+        return bool(self.generation.models) and not self.draining
 
-    def model_document(self) -> dict[str, Any]:
-        """As `/model_info` answers: the manifest's public part."""
-        bundle = self.predictor.bundle
-        contract = bundle.contract.to_json()
-        return {
-            **{key: bundle.manifest.get(key) for key in PUBLIC},
-            **{key: contract[key] for key in ("task", "columns", "target", "classes")},
-            "version": self.version.number,
-            "alias": self.version.alias,
-            "digest": bundle.digest,
-        }
+    async def load(self, name: str, path: Path | None) -> None:
+        """Serve a bundle, or serve again what was unloaded; returns when it is served.
+
+        Raises:
+            BundleError: the bundle is not sound.
+            KeyError: nothing was unloaded under this name.
+        """
+        await self.loader.load(name, path)
+
+    async def unload(self, name: str) -> None:
+        """Serve a model no longer.
+
+        Raises:
+            KeyError: there is no such model.
+        """
+        await self.loader.unload(name)
+
+    def merged(self) -> Snapshot:
+        """What all workers have counted; never less than at an earlier call."""
+        self.write_snapshot()
+        return merge(self.snapshots.read_all())
+
+    def write_snapshot(self) -> None:
+        """Let the other workers know what this one has counted."""
+        if self.shadow is not None:
+            for name, value, labels in self.shadow.counts():
+                self.recorder.total(name, value, **labels)
+        if self.log is not None:
+            recorder = self.recorder
+            recorder.total("prediction_log_rows", self.log.written_rows, outcome="written")
+            recorder.total("prediction_log_rows", self.log.dropped_rows, outcome="dropped")
+        self.snapshots.write(self.recorder, ready=self.ready)

@@ -3,50 +3,92 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import gc
 import logging
 import math
+import os
+import shutil
+import socket
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from socket import socket
 from types import FrameType
 
+import numpy as np
 import uvicorn
+from numpy.typing import NDArray
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
+from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import load_bundle
 from fairlead.errors import BundleError, SettingsError
-from fairlead.serving.app import create_app
-from fairlead.serving.logs import configure_logging
-from fairlead.serving.records import ServedVersion
-from fairlead.serving.service import Service
+from fairlead.serving.fast_http import FastHttp, fast_http
+from fairlead.serving.gateway import Gateway
+from fairlead.serving.loading import Loader
+from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
+from fairlead.serving.metrics import Recorder
+from fairlead.serving.prediction_log import PredictionLog
+from fairlead.serving.records import label_of
+from fairlead.serving.service import Deployment, Service
+from fairlead.serving.shadow import Shadow
+from fairlead.serving.snapshots import Snapshots
+from fairlead.serving.table import Route, Served, Table, TableFile, Version
 from fairlead.settings import MAX_PORT, Settings, read_settings
 
 log = logging.getLogger(__name__)
 
 EXIT_BUNDLE = 1
 EXIT_USAGE = 2
+TABLE = "routes.json"
+STATS = "stats"
+SHADOW = "shadow"
+"""Route under which a shadow's predictions are logged."""
+FOLLOW_TICKS = 2
+SNAPSHOT_TICKS = 10
+GC_THRESHOLD = 50_000
+"""New objects after which the collector runs; a request leaves none that only it could free."""
+SWITCH_INTERVAL_S = 0.0005
+"""While a newcomer loads in a thread, no request waits longer than this for the interpreter."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with a stop that is seen before it happens.
+    """uvicorn, with a stop that is seen before it happens, and a heart that beats.
 
     On SIGTERM or SIGINT the service calls itself not ready and goes on answering, on new
     connections too, while requests are in flight; then it closes its listener, finishes what it
     has, and exits with 0. All this takes at most `drain_s`; a second signal ends it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, loader: Loader) -> None:
         super().__init__(config)
-        self._service = service
+        self._gateway = gateway
+        self._loader = loader
+        self._service = gateway.service
         self._listen_until = math.inf
+        self._parent = os.getppid()
+        self._following: asyncio.Task[None] | None = None
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Listen, and say where."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load what is to be served, listen, and say where."""
+        await self._loader.follow()
+        if not self._service.models and not self._service.settings.model_control:
+            self.should_exit = True
+            return
+        self._beat()
+        # What is loaded now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         await super().startup(sockets=sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        log.info("ready", extra={"url": url, **self._service.version_document()})
+        default = self._service.models.get(self._service.default or "")
+        facts = {} if default is None else default.version_document()
+        log.info("ready", extra={"url": url, **facts})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; uvicorn's own would end the process by the signal."""
@@ -54,20 +96,38 @@ class Server(uvicorn.Server):
         if self._service.draining:
             self.should_exit = self.force_exit = True
             return
-        self._service.draining = True
-        self._listen_until = time.monotonic() + self._service.settings.drain_s / 2
-        log.info("draining", extra={"signal": sig})
+        self._drain(signal=sig)
 
     async def on_tick(self, counter: int) -> bool:
-        """Say whether to close the listener; asked ten times a second."""
+        """Keep house, ten times a second; say whether to close the listener."""
         leave = await super().on_tick(counter)
-        idle = not self.server_state.tasks
+        self._gateway.flush()
+        if counter % FOLLOW_TICKS == 0 and (self._following is None or self._following.done()):
+            self._following = asyncio.create_task(self._loader.follow())
+        if counter % SNAPSHOT_TICKS == 0:
+            self._beat()
+            if os.getppid() != self._parent and not self._service.draining:
+                log.error("supervisor_gone")
+                self._drain()
+        idle = not self.server_state.tasks and not any(
+            connection.is_arriving
+            for connection in self.server_state.connections
+            if isinstance(connection, FastHttp)
+        )
         late = time.monotonic() > self._listen_until
         return leave or (self._service.draining and (idle or late))
 
+    def _beat(self) -> None:
+        self._service.write_snapshot()
+
+    def _drain(self, **fields: int) -> None:
+        self._service.draining = True
+        self._listen_until = time.monotonic() + self._service.settings.drain_s / 2
+        log.info("draining", extra=fields)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve one bundle until a signal; returns the exit code."""
+    """Serve until a signal; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
         settings = read_settings()
@@ -78,44 +138,137 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    configure_logging(settings.log_level)
-    version = ServedVersion(number=options.model_version, alias=options.label)
-    return serve(options.bundle, settings, version)
+    writer = LineWriter()
+    configure_logging(settings.log_level, writer)
+    if options.state is not None:
+        code = serve(options.state, settings, writer, worker_id=options.id, fd=options.fd)
+    else:
+        code = _serve_bundles(options.bundle, settings, writer)
+    writer.close()
+    return code
 
 
-def serve(path: Path, settings: Settings, version: ServedVersion) -> int:
-    """Load, verify and warm up a bundle, then answer requests until a signal.
-
-    Args:
-        path: the bundle's folder.
-        settings: where to listen, and the bounds.
-        version: what the registry calls it.
-
-    Returns:
-        0 after a graceful stop, 1 where the bundle is not sound.
-    """
+def _serve_bundles(paths: Sequence[Path], settings: Settings, writer: LineWriter) -> int:
+    """Serve bundles by their folders, with a routing table of their own."""
+    state = Path(tempfile.mkdtemp(prefix="fairlead-"))
     try:
-        bundle = load_bundle(path)
+        table = table_of(paths)
+        TableFile(state / TABLE).edit(lambda _: table)
+        return serve(state, settings, writer)
     except BundleError as error:
         log.error("bundle_refused", extra={"path": str(error.path), "faults": error.faults})
         return EXIT_BUNDLE
-    app = create_app(bundle, settings, version=version)
-    service: Service = app.state.service
-    service.predictor.warm_up()
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def table_of(paths: Sequence[Path]) -> Table:
+    """The routing table of bundles that are served by their folders.
+
+    Raises:
+        BundleError: one of them is not sound.
+    """
+    models = {}
+    for path in paths:
+        bundle = load_bundle(path)
+        label = label_of(None, bundle.digest)
+        version = Version(str(path.resolve()), bundle.digest)
+        models[bundle.name] = Served({label: version}, {label: Route(label)})
+    return Table(models, next(iter(models), None))
+
+
+def serve(
+    state: Path,
+    settings: Settings,
+    writer: LineWriter,
+    *,
+    worker_id: str = "0",
+    fd: int | None = None,
+) -> int:
+    """Answer requests by a routing table until a signal.
+
+    Args:
+        state: folder of the routing table and of the workers' counters.
+        settings: where to listen, and the bounds.
+        writer: of the log.
+        worker_id: of this process among its siblings.
+        fd: a listening socket that this process has inherited.
+
+    Returns:
+        0 after a graceful stop, 1 where nothing could be loaded.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gateway, loader = make_gateway(state, settings, writer, worker_id)
     config = uvicorn.Config(
-        app,
+        with_cors(gateway, settings),
         host=settings.host,
         port=settings.port,
+        http=fast_http(gateway),
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
         ws="none",
+        timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=math.ceil(settings.drain_s / 2),
     )
-    Server(config, service).run()
+    sockets = None if fd is None else [socket.socket(fileno=fd)]
+    Server(config, gateway, loader).run(sockets)
+    served = bool(gateway.service.models) or settings.model_control
+    service = gateway.service
+    if service.shadow is not None:
+        service.shadow.close()
+    gateway.flush()
+    gateway.close()
+    service.write_snapshot()
+    if service.log is not None:
+        service.log.close()
     log.info("stopped")
-    return 0
+    return 0 if served else EXIT_BUNDLE
+
+
+def make_gateway(
+    state: Path, settings: Settings, writer: LineWriter, worker_id: str = "0"
+) -> tuple[Gateway, Loader]:
+    """Everything of a worker but the HTTP server; nothing is loaded yet."""
+    predictions = None
+    if settings.prediction_log is not None:
+        predictions = PredictionLog(
+            settings.prediction_log,
+            sample=settings.prediction_log_sample,
+            mask=frozenset(settings.prediction_log_mask),
+            omit=frozenset(settings.prediction_log_omit),
+        )
+    snapshots = Snapshots(state / STATS, worker_id)
+    service = Service(settings, Recorder(), snapshots, predictions)
+    lines = RequestLines(writer, enabled=settings.log_level in ("debug", "info"))
+
+    def record(
+        deployment: Deployment,
+        request_id: str,
+        X: NDArray[np.float64],
+        scores: Scores,
+        seconds: float,
+    ) -> None:
+        if predictions is not None and deployment.target is not None:
+            predictions.add(deployment.target, request_id, SHADOW, X, scores, seconds)
+
+    service.shadow = Shadow(record)
+    gateway = Gateway(service, lines)
+    return gateway, Loader(service, TableFile(state / TABLE))
+
+
+def with_cors(gateway: Gateway, settings: Settings) -> ASGIApp:
+    """The gateway, open to browsers of the origins that the settings name."""
+    if not settings.cors_origins:
+        return gateway
+    return CORSMiddleware(
+        gateway,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "X-Model-Version"],
+    )
 
 
 def _port(text: str) -> int:
@@ -127,11 +280,13 @@ def _port(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fairlead.serving.worker", description=__doc__)
-    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--bundle", type=Path, action="append", help="folder of a bundle")
+    source.add_argument("--state", type=Path, help=f"folder of {TABLE}, to be followed")
     parser.add_argument("--host", help="address to listen on (FAIRLEAD_HOST)")
     parser.add_argument("--port", type=_port, help="port, 0 for a free one (FAIRLEAD_PORT)")
-    parser.add_argument("--label", metavar="ALIAS", help="alias it was asked for by")
-    parser.add_argument("--model-version", type=int, help="its number in the registry")
+    parser.add_argument("--fd", type=int, help="listening socket to take over")
+    parser.add_argument("--id", default="0", help="of this worker among its siblings")
     return parser
 
 

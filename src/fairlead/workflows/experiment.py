@@ -21,10 +21,11 @@ from fairlead.evaluation.records import EvaluationReport, Predictions
 from fairlead.evaluation.report import evaluate
 from fairlead.graph.runtime import Session
 from fairlead.project.loading import Project
+from fairlead.storage import write_whole
 from fairlead.training.cross_validation import folds
 from fairlead.training.fitting import OutOfSample, Prediction, Trained
 from fairlead.workflows.provenance import provenance
-from fairlead.workflows.store import LEADERBOARD, bundle_store, results_folder, write_whole
+from fairlead.workflows.store import LEADERBOARD, bundle_store, results_folder
 
 PER_CLASS = ("precision", "recall")
 

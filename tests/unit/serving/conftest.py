@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,10 @@ from fairlead.data.contract import Contract
 from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
 from fairlead.project.spec import ColumnSpec, TargetSpec
-from fairlead.serving.app import create_app
-from fairlead.serving.records import ServedVersion
+from fairlead.serving.logs import LineWriter
+from fairlead.serving.records import label_of
+from fairlead.serving.table import Route, Served, Table, TableFile, Version
+from fairlead.serving.worker import TABLE, make_gateway, with_cors
 from fairlead.settings import Settings
 
 FLOWERS = Contract(
@@ -141,13 +146,69 @@ def settings() -> Settings:
     return Settings(max_body_bytes=200_000, cors_origins=("https://app.example",))
 
 
+class Client(TestClient):
+    """Speaks to a gateway without a server between them."""
+
+    def __init__(self, state: Path, settings: Settings) -> None:
+        self._log = (state / "log.jsonl").open("w+b")
+        self._writer = LineWriter(self._log.fileno())
+        self.gateway, loader = make_gateway(state, settings, self._writer)
+        asyncio.run(loader.follow())
+        self.service = self.gateway.service
+        super().__init__(with_cors(self.gateway, settings), raise_server_exceptions=False)
+
+    def end(self) -> None:
+        """Leave nothing open."""
+        self.gateway.close()
+        if self.service.shadow is not None:
+            self.service.shadow.close()
+        if self.service.log is not None:
+            self.service.log.close()
+        self._writer.close()
+        self._log.close()
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines of the log so far; there will be no more."""
+        self.gateway.flush()
+        self._writer.close()
+        self._log.seek(0)
+        return [json.loads(line) for line in self._log]
+
+
 @pytest.fixture
-def flowers_client(flowers: Bundle, settings: Settings) -> TestClient:
+def client_of(tmp_path: Path, settings: Settings) -> Iterator[Callable[..., Client]]:
+    """Makes clients of services with the routing tables that are given."""
+    made: list[Client] = []
+
+    def make(table: Table, settings: Settings = settings) -> Client:
+        state = tmp_path / f"state{len(made)}"
+        TableFile(state / TABLE).edit(lambda _: table)
+        made.append(Client(state, settings))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.end()
+
+
+def _served(bundle: Bundle, number: int | None = None, route: str = "champion") -> Served:
+    label = label_of(number, bundle.digest)
+    return Served({label: Version(str(bundle.path), bundle.digest, number)}, {route: Route(label)})
+
+
+@pytest.fixture
+def served() -> Callable[..., Served]:
+    """Makes the entry of one version of a bundle that answers everything."""
+    return _served
+
+
+@pytest.fixture
+def flowers_client(flowers: Bundle, client_of: Callable[..., Client]) -> Client:
     """Speaks to a service of version 3 of the classifier."""
-    return TestClient(create_app(flowers, settings, version=ServedVersion(3, "champion")))
+    return client_of(Table({"flowers": _served(flowers, 3)}, "flowers"))
 
 
 @pytest.fixture
-def houses_client(houses: Bundle, settings: Settings) -> TestClient:
+def houses_client(houses: Bundle, client_of: Callable[..., Client]) -> Client:
     """Speaks to a service of the regression, which has no version."""
-    return TestClient(create_app(houses, settings))
+    return client_of(Table({"houses": _served(houses)}, "houses"))

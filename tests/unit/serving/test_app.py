@@ -1,14 +1,25 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from fairlead.bundle.reading import Bundle
-from fairlead.serving.app import create_app
-from fairlead.settings import Settings
+from fairlead.serving.table import Table
 
+Client = Any
+
+PREDICTIONS = (
+    "/predict",
+    "/predict_batch",
+    "/models/flowers/predict",
+    "/models/flowers/predict_batch",
+    "/v2/models/flowers/infer",
+    "/v2/models/flowers/versions/3/infer",
+    "/v1/models/flowers:predict",
+)
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 
 
@@ -34,11 +45,10 @@ def test_a_large_body_is_answered_like_a_small_one(flowers_client: TestClient) -
     assert many["predictions"] == ["setosa"] * 1000
 
 
-def test_a_service_that_drains_is_alive_but_not_ready(flowers: Bundle, settings: Settings) -> None:
-    app = create_app(flowers, settings)
-    client = TestClient(app)
+def test_a_service_that_drains_is_alive_but_not_ready(flowers_client: Client) -> None:
+    client = flowers_client
     before = [client.get(path).status_code for path in ("/livez", "/readyz", "/health")]
-    app.state.service.draining = True
+    client.service.draining = True
     after = [client.get(path).status_code for path in ("/livez", "/readyz", "/health")]
     assert (before, after) == ([200, 200, 200], [200, 503, 503])
     assert client.post("/predict", json=ROW).status_code == 200
@@ -86,11 +96,11 @@ def test_metrics_count_requests_by_route_and_never_by_path(flowers_client: TestC
     flowers_client.post("/predict_batch", json=[ROW, {}])
     flowers_client.get("/a-secret-path")
     text = flowers_client.get("/metrics").text
-    labels = 'model="flowers",route="/predict",status="{}",version="3"'
+    labels = 'model="flowers",operation="predict",route="champion",status="{}",version="3"'
     assert f"fairlead_requests_total{{{labels.format('2xx')}}} 1.0" in text
     assert f"fairlead_requests_total{{{labels.format('4xx')}}} 1.0" in text
-    assert 'fairlead_rows_total{model="flowers",outcome="refused",version="3"} 1.0' in text
-    assert 'route="other"' in text
+    assert 'fairlead_rows_total{model="flowers",outcome="refused",version="3"} 2.0' in text
+    assert 'operation="other"' in text
     assert "a-secret-path" not in text
 
 
@@ -112,8 +122,10 @@ def test_a_browser_may_call_from_a_permitted_origin_alone(flowers_client: TestCl
     assert flowers_client.options("/predict", headers=bad).status_code == 400
 
 
-def test_two_services_in_one_process_share_nothing(flowers: Bundle, settings: Settings) -> None:
-    first, second = (TestClient(create_app(flowers, settings)) for _ in range(2))
+def test_two_services_in_one_process_share_nothing(
+    flowers: Bundle, client_of: Any, served: Any
+) -> None:
+    first, second = (client_of(Table({"flowers": served(flowers)})) for _ in range(2))
     first.post("/predict", json=ROW)
     assert second.get("/monitor/basic").json()["rows"] == 0
     assert "fairlead_rows_total{" not in second.get("/metrics").text
@@ -121,29 +133,25 @@ def test_two_services_in_one_process_share_nothing(flowers: Bundle, settings: Se
 
 def test_the_openapi_document_describes_every_route(flowers_client: TestClient) -> None:
     document = flowers_client.get("/openapi.json").json()
-    assert set(document["paths"]) == {
+    assert {
         "/",
         "/health",
         "/livez",
         "/readyz",
-        "/predict",
-        "/predict_batch",
         "/model_info",
         "/version",
         "/monitor/basic",
         "/metrics",
-    }
-    record = document["components"]["schemas"]["Record"]
+        *PREDICTIONS,
+    } <= set(document["paths"])
+    record = document["components"]["schemas"]["flowers.Record"]
     assert record["required"] == list(ROW)
     assert record["properties"]["sepal_length"]["maximum"] == 10
     assert "$ref" in json.dumps(document["paths"]["/predict"])
 
 
-def test_a_service_that_drains_asks_its_clients_to_connect_anew(
-    flowers: Bundle, settings: Settings
-) -> None:
-    app = create_app(flowers, settings)
-    client = TestClient(app)
+def test_a_service_that_drains_asks_its_clients_to_connect_anew(flowers_client: Client) -> None:
+    client = flowers_client
     assert "connection" not in client.post("/predict", json=ROW).headers
-    app.state.service.draining = True
+    client.service.draining = True
     assert client.post("/predict", json=ROW).headers["connection"] == "close"

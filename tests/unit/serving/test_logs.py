@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import io
 import json
 import logging
+import os
+import re
 import sys
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from fairlead.serving.logs import JsonLines, configure_logging
+from fairlead.serving.logs import QUEUED_LINES, JsonLines, LineWriter, RequestLines
 
 
 def test_a_record_becomes_one_line_of_json_with_its_fields() -> None:
@@ -45,30 +46,47 @@ def test_a_field_that_json_does_not_know_is_written_as_text() -> None:
     assert isinstance(json.loads(JsonLines().format(record))["where"], str)
 
 
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    """The root logger, which afterwards is as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield root
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-
-
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_log_that_cannot_be_written_is_told_once_and_without_a_trace(
-    root_logger: logging.Logger,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "stdout", _Full())
-    configure_logging("info")
-    root_logger.info("ready")
-    root_logger.info("request")
+    with Path("/dev/full").open("wb") as full:
+        writer = LineWriter(full.fileno())
+        writer.put(b"ready\n")
+        writer.put(b"request\n")
+        writer.close()
     message = "standard output cannot be written: [Errno 28] No space left on device\n"
     assert capsys.readouterr().err == message
+    assert writer.lost == 2
 
 
-class _Full(io.StringIO):
-    def write(self, _text: str) -> int:
-        raise OSError(28, "No space left on device")
+def test_lines_that_a_slow_reader_leaves_waiting_are_lost_and_not_waited_for() -> None:
+    read, write = os.pipe()
+    writer = LineWriter(write)
+    for _ in range(QUEUED_LINES + 100):
+        writer.put(b"x" * 65536)
+    assert writer.lost > 0
+    os.close(read)
+    os.close(write)
+
+
+def test_requests_are_written_many_at_a_time(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as file:
+        writer = LineWriter(file.fileno())
+        lines = RequestLines(writer)
+        lines.add("predict", 200, 0.0012345, "r1", 1)
+        lines.add("predict", 422, 0.0, "r2", 0)
+        lines.flush()
+        writer.close()
+    first, second = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", first.pop("time"))
+    assert first == {
+        "event": "request",
+        "level": "info",
+        "route": "predict",
+        "status": 200,
+        "duration_ms": 1.234,
+        "request_id": "r1",
+        "rows": 1,
+    }
+    assert second["request_id"] == "r2"

@@ -1,67 +1,70 @@
 from __future__ import annotations
 
-import json
-import math
+from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
 from fairlead.bundle.reading import Bundle
-from fairlead.serving.monitor import LatencyHistogram, Monitor
+from fairlead.serving.counted import merge
+from fairlead.serving.metrics import Recorder, expose
+from fairlead.serving.monitor import document, minutes
+from fairlead.serving.snapshots import Snapshots
 
 
-@settings(max_examples=100, deadline=None)
-@given(seconds=st.lists(st.floats(1e-5, 10), min_size=1, max_size=200))
-def test_a_latency_quantile_is_an_upper_bound_within_a_bucket(seconds: list[float]) -> None:
-    histogram = LatencyHistogram()
-    for value in seconds:
-        histogram.add(value)
-    for q in (0.5, 0.95, 1.0):
-        exact = sorted(seconds)[math.ceil(q * len(seconds)) - 1]
-        estimate = histogram.quantile(q)
-        assert estimate is not None
-        assert exact <= estimate * (1 + 1e-9)
-        assert estimate <= exact * 10**0.1 * (1 + 1e-9)
+def recorded(bundle: Bundle, records: list[dict[str, object]]) -> Recorder:
+    recorder = Recorder()
+    recorder.watch(bundle.name, "1", bundle)
+    series = recorder.series(bundle.name, "1", "champion", "predict")
+    for record in records:
+        X = bundle.encode([record])
+        recorder.add(series, 200, 0.002, X, bundle.score(X), 0)
+    recorder.add(series, 422, 0.001, None, None, 1)
+    recorder.serve("1", [(bundle.name, "1")])
+    return recorder
 
 
-def test_a_latency_beyond_the_last_bucket_is_told_as_the_longest() -> None:
-    histogram = LatencyHistogram()
-    histogram.add(75.0)
-    assert histogram.quantile(0.5) == 75.0
+def test_two_workers_are_told_as_one(houses: Bundle, tmp_path: Path) -> None:
+    records = houses.golden()["records"][:10]
+    for name in ("0", "1"):
+        Snapshots(tmp_path, name).write(recorded(houses, records), ready=True)
+    told = document(merge(Snapshots(tmp_path, "0").read_all()), "houses", houses.contract, 60)
+    X = np.vstack([houses.encode([record]) for record in records])
+    assert (told["rows"], told["refused_rows"], told["latency_ms"]["count"]) == (20, 2, 22)
+    assert told["features"]["age"]["mean"] == pytest.approx(np.nanmean(X[:, 0]))
+    assert told["features"]["rooms"]["missing_rate"] == pytest.approx(np.isnan(X[:, 1]).mean())
+    assert told["predictions"]["count"] == 20
 
 
-def test_nothing_observed_has_no_rates(houses: Bundle) -> None:
-    document = json.loads(json.dumps(Monitor(houses.contract).to_json(), allow_nan=False))
-    assert document["rows"] == 0
-    assert document["features"]["rooms"] == {"missing_rate": None, "mean": None}
-    assert document["latency_ms"]["p99"] is None
+def test_counters_of_a_worker_that_ended_are_kept(houses: Bundle, tmp_path: Path) -> None:
+    records = houses.golden()["records"][:3]
+    Snapshots(tmp_path, "0").write(recorded(houses, records), ready=True)
+    Snapshots(tmp_path, "supervisor").fold_ended([])
+    Snapshots(tmp_path, "0").write(recorded(houses, records), ready=True)
+    text = expose(merge(Snapshots(tmp_path, "0").read_all())).decode()
+    assert 'fairlead_rows_total{model="houses",outcome="scored",version="1"} 6.0' in text
 
 
-def test_means_and_rates_are_those_of_the_rows(houses: Bundle) -> None:
-    monitor = Monitor(houses.contract)
-    X = houses.encode(houses.golden()["records"])
-    for rows in np.array_split(X, 7):
-        monitor.observe(rows, houses.score(rows), refused=1, seconds=0.001)
-    document = monitor.to_json()
-    features = document["features"]
-    assert (document["rows"], document["refused_rows"]) == (len(X), 7)
-    np.testing.assert_allclose(features["rooms"]["mean"], np.nanmean(X[:, 1]), rtol=1e-12)
-    assert features["rooms"]["missing_rate"] == np.isnan(X[:, 1]).mean()
-    assert features["agent"]["unknown_rate"] == (X[:, 5] == -1).mean()
-    assert features["distance"]["outside_rate"] == (X[:, 3] < -2.5).mean()
-    prediction = houses.score(X).prediction
-    assert document["predictions"]["max"] == prediction.max()
-    assert document["predictions"]["count"] == len(X)
+def test_a_file_that_something_else_wrote_is_passed_over(houses: Bundle, tmp_path: Path) -> None:
+    Snapshots(tmp_path, "0").write(recorded(houses, []), ready=True)
+    (tmp_path / "1.stats").write_bytes(b"not a snapshot")
+    assert len(Snapshots(tmp_path, "0").read_all()) == 1
 
 
-def test_predicted_classes_are_counted(flowers: Bundle) -> None:
-    monitor = Monitor(flowers.contract)
-    X = flowers.encode(flowers.golden()["records"])
-    scores = flowers.score(X)
-    monitor.observe(X, scores, refused=0, seconds=0.001)
-    labels, counts = np.unique(scores.prediction.astype(str), return_counts=True)
-    counted = monitor.to_json()["predictions"]["counts"]
-    assert {label: count for label, count in counted.items() if count} == dict(
-        zip(labels.tolist(), counts.tolist(), strict=True)
-    )
+def test_nothing_recorded_is_told_as_nothing(flowers: Bundle) -> None:
+    recorder = Recorder()
+    recorder.watch("flowers", "1", flowers)
+    recorder.serve("1", [("flowers", "1")])
+    told = document(merge([recorder.snapshot("0", ready=True)]), "flowers", flowers.contract, 5)
+    assert (told["rows"], told["latency_ms"]["p50"]) == (0, None)
+
+
+@pytest.mark.parametrize(("window", "length"), [("1m", 1), ("15m", 15), ("60m", 60), ("1h", 60)])
+def test_a_window_is_read(window: str, length: int) -> None:
+    assert minutes(window) == length
+
+
+@pytest.mark.parametrize("window", ["", "0m", "61m", "2h", "5", "5 m", "m"])
+def test_another_window_is_refused(window: str) -> None:
+    with pytest.raises(ValueError, match="window should be"):
+        minutes(window)

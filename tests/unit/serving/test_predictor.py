@@ -8,6 +8,8 @@ import pytest
 
 from fairlead.bundle.reading import Bundle
 from fairlead.serving.errors import RequestRefusedError
+from fairlead.serving.exchange import Request
+from fairlead.serving.operations import refuse
 from fairlead.serving.predictor import Predictor
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -15,16 +17,21 @@ VALUES = list(ROW.values())
 MAX_ROWS = 1000
 
 
+def request(body: bytes) -> Request:
+    return Request(body, {}, "id")
+
+
 def refused(predictor: Predictor, body: bytes) -> tuple[int, list[dict[str, Any]]]:
     with pytest.raises(RequestRefusedError) as caught:
-        predictor.predict(body)
-    return caught.value.status, caught.value.to_json()["detail"]
+        predictor.predict(request(body))
+    body = refuse(caught.value.status, caught.value.detail)
+    return caught.value.status, json.loads(body)["detail"]
 
 
 def test_a_regression_answers_with_the_bits_of_the_bundle(houses: Bundle) -> None:
     records = houses.golden()["records"]
     answers = [
-        json.loads(Predictor(houses, MAX_ROWS).predict(json.dumps(record).encode()).body)
+        json.loads(Predictor(houses, MAX_ROWS).predict(request(json.dumps(record).encode())).body)
         for record in records
     ]
     online = np.array([answer["prediction"] for answer in answers])
@@ -35,7 +42,9 @@ def test_a_regression_answers_with_the_bits_of_the_bundle(houses: Bundle) -> Non
 def test_many_rows_are_answered_with_the_bits_of_the_bundle(flowers: Bundle) -> None:
     records = flowers.golden()["records"]
     answer = json.loads(
-        Predictor(flowers, MAX_ROWS).predict(json.dumps({"records": records}).encode()).body
+        Predictor(flowers, MAX_ROWS)
+        .predict(request(json.dumps({"records": records}).encode()))
+        .body
     )
     assert answer["predictions"] == flowers.predict(records).tolist()
     online = np.array([list(row.values()) for row in answer["probabilities"]])
@@ -44,10 +53,12 @@ def test_many_rows_are_answered_with_the_bits_of_the_bundle(flowers: Bundle) -> 
 
 def test_all_forms_of_a_row_get_the_same_answer(flowers: Bundle) -> None:
     predictor = Predictor(flowers, MAX_ROWS)
-    one = json.loads(predictor.predict(json.dumps(ROW).encode()).body)
-    records = json.loads(predictor.predict(json.dumps({"records": [ROW]}).encode()).body)
-    features = json.loads(predictor.predict(json.dumps({"features": [VALUES]}).encode()).body)
-    batch = json.loads(predictor.predict_batch(json.dumps([ROW]).encode()).body)
+    one = json.loads(predictor.predict(request(json.dumps(ROW).encode())).body)
+    records = json.loads(predictor.predict(request(json.dumps({"records": [ROW]}).encode())).body)
+    features = json.loads(
+        predictor.predict(request(json.dumps({"features": [VALUES]}).encode())).body
+    )
+    batch = json.loads(predictor.predict_batch(request(json.dumps([ROW]).encode())).body)
     assert records == features
     assert records["predictions"] == [one["prediction"]]
     assert records["probabilities"] == [one["probabilities"]]
@@ -56,7 +67,7 @@ def test_all_forms_of_a_row_get_the_same_answer(flowers: Bundle) -> None:
 
 def test_a_batch_answers_each_row_or_says_what_is_wrong_with_it(flowers: Bundle) -> None:
     body = json.dumps([ROW, {**ROW, "sepal_width": 99}, 7, ROW]).encode()
-    answer = json.loads(Predictor(flowers, MAX_ROWS).predict_batch(body).body)
+    answer = json.loads(Predictor(flowers, MAX_ROWS).predict_batch(request(body)).body)
     assert answer["summary"] == {"rows": 4, "scored": 2, "failed": 2}
     assert answer["results"][0] == answer["results"][3]
     (too_wide,) = answer["results"][1]["errors"]
@@ -66,12 +77,14 @@ def test_a_batch_answers_each_row_or_says_what_is_wrong_with_it(flowers: Bundle)
 
 @pytest.mark.parametrize("form", ["records", "features"])
 def test_no_rows_get_no_predictions(flowers: Bundle, form: str) -> None:
-    answer = json.loads(Predictor(flowers, MAX_ROWS).predict(json.dumps({form: []}).encode()).body)
+    answer = json.loads(
+        Predictor(flowers, MAX_ROWS).predict(request(json.dumps({form: []}).encode())).body
+    )
     assert answer == {"predictions": [], "probabilities": []}
 
 
 def test_an_empty_batch_is_answered(flowers: Bundle) -> None:
-    assert json.loads(Predictor(flowers, MAX_ROWS).predict_batch(b"[]").body) == {
+    assert json.loads(Predictor(flowers, MAX_ROWS).predict_batch(request(b"[]")).body) == {
         "results": [],
         "summary": {"rows": 0, "scored": 0, "failed": 0},
     }
@@ -125,7 +138,7 @@ def test_what_is_not_json_is_refused_without_repeating_it(flowers: Bundle, body:
 @pytest.mark.parametrize("body", [b"[]", b"7", b"null", b'"text"', b"[{}]"])
 def test_a_body_that_is_no_object_is_told_the_forms(flowers: Bundle, body: bytes) -> None:
     status, (problem,) = refused(Predictor(flowers, MAX_ROWS), body)
-    assert (status, problem["type"], problem["loc"]) == (422, "dict_type", ["body"])
+    assert (status, problem["type"], problem["loc"]) == (422, "model_attributes_type", ["body"])
 
 
 @pytest.mark.parametrize(
@@ -147,8 +160,8 @@ def test_a_mixed_or_misshapen_form_is_refused(
 
 def test_very_many_problems_are_cut_and_counted(flowers: Bundle) -> None:
     with pytest.raises(RequestRefusedError) as caught:
-        Predictor(flowers, MAX_ROWS).predict(json.dumps({"records": [{}] * 50}).encode())
-    document = caught.value.to_json()
+        Predictor(flowers, MAX_ROWS).predict(request(json.dumps({"records": [{}] * 50}).encode()))
+    document = json.loads(refuse(caught.value.status, caught.value.detail))
     assert (len(document["detail"]), document["omitted"]) == (100, 100)
 
 
@@ -156,19 +169,21 @@ def test_very_many_problems_are_cut_and_counted(flowers: Bundle) -> None:
 def test_more_rows_than_the_limit_are_refused_unread(flowers: Bundle, form: str) -> None:
     status, (problem,) = refused(Predictor(flowers, 3), json.dumps({form: [{}] * 4}).encode())
     assert (status, problem["type"], problem["loc"]) == (422, "too_long", ["body", form])
-    assert problem["ctx"] == {"max_length": 3}
+    assert problem["ctx"] == {"field_type": "List", "max_length": 3, "actual_length": 4}
 
 
 def test_a_batch_has_the_same_limit(flowers: Bundle) -> None:
     predictor = Predictor(flowers, 3)
-    assert json.loads(predictor.predict_batch(b"[{}, {}, {}]").body)["summary"]["rows"] == 3
+    assert (
+        json.loads(predictor.predict_batch(request(b"[{}, {}, {}]")).body)["summary"]["rows"] == 3
+    )
     with pytest.raises(RequestRefusedError, match="1 problems"):
-        predictor.predict_batch(b"[{}, {}, {}, {}]")
+        predictor.predict_batch(request(b"[{}, {}, {}, {}]"))
 
 
 def test_a_row_with_very_many_unknown_columns_is_told_of_the_first(flowers: Bundle) -> None:
     row = ROW | {f"column_{number}": 0 for number in range(5000)}
     (result,) = json.loads(
-        Predictor(flowers, MAX_ROWS).predict_batch(json.dumps([row]).encode()).body
+        Predictor(flowers, MAX_ROWS).predict_batch(request(json.dumps([row]).encode())).body
     )["results"]
     assert [error["type"] for error in result["errors"]] == ["extra_forbidden"] * 100

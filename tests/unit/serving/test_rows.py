@@ -14,6 +14,7 @@ from fairlead.errors import ContractError
 from fairlead.project.spec import ColumnSpec, TargetSpec
 from fairlead.serving.errors import Problem
 from fairlead.serving.rows import ReadRow, RowReader, RowRefusedError
+from fairlead.serving.values import Location
 
 BODY = ("body",)
 CATEGORIES = ("<1H OCEAN", "INLAND", "café", "1", "true")
@@ -69,10 +70,25 @@ def refusal(reader: RowReader, record: Any) -> list[dict[str, Any]]:
     return [problem.to_json() for problem in caught.value.problems]
 
 
-def outcome(read: ReadRow, row: Any) -> str | tuple[Problem, ...]:
+def usual(column: ColumnSpec) -> st.SearchStrategy[Any]:
+    """Values that a column of this type mostly accepts."""
+    match column.type:
+        case "number":
+            return st.integers(-5, 5) | st.floats(-5, 5)
+        case "integer":
+            return st.integers(-5, 5) | st.integers(-5, 5).map(float)
+        case "boolean":
+            return st.booleans()
+        case "category":
+            return st.sampled_from(CATEGORIES)
+        case _:
+            return st.datetimes().map(str)
+
+
+def outcome(read: ReadRow, row: Any, loc: Location = BODY) -> str | tuple[Problem, ...]:
     """The row as text, where NaN equals itself, or what is wrong with it."""
     try:
-        return repr(read(row, BODY))
+        return repr(read(row, loc))
     except RowRefusedError as refused:
         return refused.problems
 
@@ -109,6 +125,29 @@ def test_a_list_of_values_is_read_as_the_record_with_these_values(
     assert read == outcome(reader.record, dict(zip(contract.columns, values, strict=True)))
 
 
+@settings(max_examples=200, deadline=None)
+@given(drawn=st.lists(numeric | other, min_size=1, max_size=3), data=st.data())
+def test_many_rows_are_read_as_each_of_them_alone(
+    drawn: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    contract = contract_of(**{f"c{index}": column_of(one) for index, one in enumerate(drawn)})
+    reader = RowReader(contract)
+    values = st.tuples(*(json_values | usual(column) for column in contract.columns.values()))
+    rows: list[Any] = [list(row) for row in data.draw(st.lists(values, min_size=1, max_size=4))]
+    read: ReadRow = reader.features
+    if data.draw(st.booleans()):
+        rows = [dict(zip(contract.columns, row, strict=True)) for row in rows]
+        read = reader.record
+    many = reader.many(read, rows, BODY)
+    alone = [outcome(read, row, (*BODY, number)) for number, row in enumerate(rows)]
+    good = [number for number, one in enumerate(alone) if isinstance(one, str)]
+    assert many.accepted == good
+    assert [repr(row) for row in many.X.tolist()] == [alone[number] for number in good]
+    assert many.refused == {
+        number: one for number, one in enumerate(alone) if number not in many.accepted
+    }
+
+
 @settings(max_examples=80, deadline=None)
 @given(secret=st.text("xyz", min_size=9, max_size=12), drawn=numeric | other)
 def test_a_problem_never_holds_the_value(secret: str, drawn: dict[str, Any]) -> None:
@@ -119,24 +158,31 @@ def test_a_problem_never_holds_the_value(secret: str, drawn: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("column", "value", "kind"),
     [
-        (ColumnSpec(type="integer"), 30.5, "int_type"),
+        (ColumnSpec(type="integer"), 30.5, "int_from_float"),
         (ColumnSpec(type="integer"), "30", "int_type"),
         (ColumnSpec(type="integer"), True, "int_type"),
         (ColumnSpec(type="number"), "30", "float_type"),
         (ColumnSpec(type="number"), False, "float_type"),
         (ColumnSpec(type="number"), [1], "float_type"),
-        (ColumnSpec(type="number"), 2**53 + 1, "float_type"),
+        (ColumnSpec(type="number"), 2**53 + 1, "inexact_number"),
+        (ColumnSpec(type="number", max=9), 2**53 + 1, "less_than_equal"),
+        (ColumnSpec(type="number"), 10**400, "finite_number"),
+        (ColumnSpec(type="integer"), 2.0**60, "inexact_number"),
+        (ColumnSpec(type="integer"), 2**60, "inexact_number"),
+        (ColumnSpec(type="integer", min=0), -(10**400), "greater_than_equal"),
         (ColumnSpec(type="number"), math.nan, "finite_number"),
         (ColumnSpec(type="number", nullable=True), math.nan, "finite_number"),
         (ColumnSpec(type="number", outliers="flag"), -math.inf, "finite_number"),
-        (ColumnSpec(type="number"), None, "null_forbidden"),
-        (ColumnSpec(type="number", nullable=True, missing="reject"), None, "null_forbidden"),
+        (ColumnSpec(type="number"), None, "float_type"),
+        (ColumnSpec(type="number", nullable=True, missing="reject"), None, "float_type"),
         (ColumnSpec(type="number", min=0), -0.5, "greater_than_equal"),
         (ColumnSpec(type="number", max=9, outliers="drop"), 9.5, "less_than_equal"),
         (ColumnSpec(type="boolean"), 1, "bool_type"),
-        (ColumnSpec(type="category", values=("a",)), 1.5, "string_type"),
-        (ColumnSpec(type="category", values=("a",)), "b", "unknown_category"),
-        (ColumnSpec(type="datetime"), "yesterday", "datetime_type"),
+        (ColumnSpec(type="category", values=("a",)), 1.5, "literal_error"),
+        (ColumnSpec(type="category", values=("a",)), "b", "literal_error"),
+        (ColumnSpec(type="category", values=("a",), unknown="flag"), 1.5, "string_type"),
+        (ColumnSpec(type="datetime"), 0, "datetime_type"),
+        (ColumnSpec(type="datetime"), "yesterday", "datetime_parsing"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_rule(column: ColumnSpec, value: Any, kind: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from fairlead.bundle.reading import Bundle
 from fairlead.project.spec import ColumnSpec
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.rows import RowReader, RowRefusedError
@@ -103,9 +104,8 @@ def accepts(reader: RowReader, record: dict[str, Any]) -> bool:
 
 
 @pytest.fixture
-def houses_predictor(houses_client: TestClient) -> Predictor:
-    predictor: Predictor = houses_client.app.state.service.predictor  # type: ignore[attr-defined]
-    return predictor
+def houses_predictor(houses: Bundle) -> Predictor:
+    return Predictor(houses, max_rows=10_000)
 
 
 def test_a_column_tells_its_unit_and_meaning_and_what_happens_to_outliers() -> None:

@@ -10,24 +10,40 @@ import pytest
 from fairlead.bundle.reading import Bundle
 from fairlead.serving.worker import main
 
-HEAVY = ("pandas", "polars", "sklearn", "onnx", "mlflow", "pyarrow", "matplotlib", "scipy")
+HEAVY = (
+    "pandas",
+    "polars",
+    "sklearn",
+    "onnx",
+    "mlflow",
+    "pyarrow",
+    "duckdb",
+    "matplotlib",
+    "scipy",
+)
 
 ANSWER = """
-import sys
-from fairlead.bundle.reading import load_bundle
+import asyncio, os, sys
+from pathlib import Path
 from fairlead.serving import worker
+from fairlead.serving.logs import LineWriter
+from fairlead.serving.table import TableFile
 from fairlead.settings import Settings
-app = worker.create_app(load_bundle(sys.argv[1]), Settings())
-predictor = app.state.service.predictor
-predictor.warm_up()
-app.openapi()
+state = Path(sys.argv[2])
+TableFile(state / worker.TABLE).edit(lambda _: worker.table_of([Path(sys.argv[1])]))
+settings = Settings(prediction_log=state / "predictions")
+gateway, loader = worker.make_gateway(state, settings, LineWriter(os.open(os.devnull, 1)))
+asyncio.run(loader.follow())
+assert gateway.service.ready
 print(*sys.modules)
 """
 
 
-def test_a_worker_needs_no_training_library_and_no_registry_client(flowers: Bundle) -> None:
+def test_a_worker_needs_no_training_library_and_no_registry_client(
+    flowers: Bundle, tmp_path: Path
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ANSWER, flowers.path],
+        [sys.executable, "-c", ANSWER, flowers.path, tmp_path],
         capture_output=True,
         text=True,
         check=True,

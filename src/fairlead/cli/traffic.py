@@ -1,0 +1,229 @@
+"""Commands that share out a model's requests among its versions."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fairlead.cli.terminal import AsJson, errors, output
+
+if TYPE_CHECKING:
+    from fairlead.project.loading import Project
+    from fairlead.registry.port import ModelRegistry
+    from fairlead.registry.traffic import Traffic
+
+traffic = typer.Typer(help="Share out a model's requests among its versions.", no_args_is_help=True)
+
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
+]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the ledger.")]
+UrlOption = Annotated[
+    str | None, typer.Option(help="A running service, instead of a project's registry.")
+]
+ModelOption = Annotated[str | None, typer.Option(help="Which model, with --url.")]
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _open(path: Path) -> tuple[Project, ModelRegistry, Traffic]:
+    from fairlead.registry.traffic import from_spec
+    from fairlead.wiring import model_registry
+    from fairlead.workflows.load import load
+
+    project = load(path)
+    return project, model_registry(project.root), from_spec(project.spec.serving)
+
+
+@traffic.command("set")
+def set_(
+    shares: Annotated[
+        list[str], typer.Argument(metavar="ROUTE=SHARE...", help="Such as champion=90.")
+    ],
+    shadow: Annotated[str | None, typer.Option(help="Who sees a copy of the traffic.")] = None,
+    sticky: Annotated[
+        str | None, typer.Option(help="header:NAME or field:COLUMN; keeps a caller on one route.")
+    ] = None,
+    reason: ReasonOption = "",
+    project: ProjectOption = Path(),
+    url: UrlOption = None,
+    model: ModelOption = None,
+) -> None:
+    """Say which versions answer which share; whatever is not named is not part of it any more."""
+    from fairlead.registry.traffic import Traffic
+    from fairlead.workflows.traffic import ledger_of, set_traffic, this_actor
+
+    wanted = Traffic(_weights(shares), shadow, sticky)
+    if url is not None:
+        _set_served(url, wanted, model, reason)
+        return
+    loaded, registry, default = _open(project)
+    change = set_traffic(
+        registry,
+        ledger_of(loaded.root),
+        loaded.spec.name,
+        wanted,
+        actor=this_actor(),
+        reason=reason,
+        default=default,
+    )
+    word = "is already" if change.entry is None else "is now"
+    output().print(f"the traffic of {loaded.spec.name} {word} {wanted}")
+
+
+@traffic.command()
+def show(
+    project: ProjectOption = Path(),
+    url: UrlOption = None,
+    model: ModelOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which versions answer which share."""
+    if url is not None:
+        from fairlead.workflows.admin import get_traffic
+
+        _show_served(get_traffic(url, model), as_json=as_json)
+        return
+    from fairlead.workflows.traffic import ledger_of, show_traffic
+
+    loaded, registry, default = _open(project)
+    name = loaded.spec.name
+    shown = show_traffic(registry, ledger_of(loaded.root), name, default)
+    document = {"model": name, **shown.to_json()}
+    if as_json:
+        typer.echo(json.dumps(document, indent=1))
+        return
+    rows = [
+        (reference, _or_dash(route["version"]), _or_dash(route["candidate"]), route["percent"])
+        for reference, route in document["routes"].items()
+    ]
+    _print_table(name, ("route", "version", "candidate", "percent"), rows, document)
+    if last := document["last_change"]:
+        reason = f": {last['reason']}" if last["reason"] else ""
+        output().print(f"last changed {last['at'][:19]}Z by {last['actor']}{reason}")
+
+
+@traffic.command()
+def canary(
+    challenger: Annotated[str, typer.Argument(help="Alias or version number.")] = "challenger",
+    steps: Annotated[str, typer.Option(help="Percent of the requests, rising.")] = "5,25,50,100",
+    every: Annotated[str, typer.Option(help="Time between two steps, such as 10m.")] = "10m",
+    abort: Annotated[bool, typer.Option("--abort", help="Give all back to the champion.")] = False,
+    reason: ReasonOption = "",
+    project: ProjectOption = Path(),
+) -> None:
+    """Give a version more and more of the traffic; Ctrl-C leaves it at the present step."""
+    from fairlead.workflows import traffic as workflow
+
+    percents, seconds = _percents(steps), _seconds(every)
+    loaded, registry, default = _open(project)
+    name, ledger = loaded.spec.name, workflow.ledger_of(loaded.root)
+    common: dict[str, Any] = {
+        "actor": workflow.this_actor(),
+        "reason": reason,
+        "default": default,
+    }
+    if abort:
+        change = workflow.abort_canary(registry, ledger, name, **common)
+        output().print(f"the traffic of {name} is {change.after}")
+        return
+    reached: list[float] = []
+
+    def report(step: float) -> None:
+        reached.append(step)
+        last = len(reached) == len(percents)
+        errors().print(f"{challenger} answers {step:g} %" + ("" if last else f", more in {every}"))
+
+    common |= {"steps": percents, "every_s": seconds, "report": report}
+    try:
+        workflow.canary(registry, ledger, name, challenger, **common)
+    except KeyboardInterrupt:
+        share = f"{reached[-1]:g} %" if reached else "what it had"
+        errors().print(f"\nstopped: {challenger} goes on answering {share}; {_ways_on(challenger)}")
+        raise
+    errors().print(f"{challenger} is not promoted; {_ways_on(challenger)}")
+
+
+def _ways_on(challenger: str) -> str:
+    return (
+        f"`fairlead models promote {challenger}` and `fairlead traffic set champion=100` make it "
+        "the champion, `fairlead traffic canary --abort` gives all back"
+    )
+
+
+def _set_served(url: str, wanted: Traffic, model: str | None, reason: str) -> None:
+    from fairlead.settings import read_settings
+    from fairlead.workflows.admin import put_traffic
+
+    secret = read_settings().admin_token
+    token = None if secret is None else secret.get_secret_value()
+    put_traffic(url, token, wanted, model, reason)
+    output().print(f"the service answers with {wanted}")
+
+
+def _weights(shares: list[str]) -> dict[str, float]:
+    from fairlead.registry.traffic import TrafficError
+
+    weights: dict[str, float] = {}
+    for share in shares:
+        route, separator, number = share.partition("=")
+        try:
+            weight = float(number.removesuffix("%"))
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise TrafficError((f"found {share!r}, expected ROUTE=SHARE, such as champion=90",))
+        if route in weights:
+            raise TrafficError((f"{route} is named twice",))
+        weights[route] = weight
+    return weights
+
+
+def _percents(text: str) -> list[float]:
+    try:
+        return [float(step.strip().removesuffix("%")) for step in text.split(",")]
+    except ValueError:
+        problem = f"found {text!r}, expected percentages such as 5,25,50"
+        raise typer.BadParameter(problem, param_hint="--steps") from None
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if found is None:
+        problem = f"found {text!r}, expected a time such as 30s, 10m or 2h"
+        raise typer.BadParameter(problem, param_hint="--every")
+    return int(found[1]) * SECONDS[found[2]]
+
+
+def _show_served(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(document, indent=1))
+        return
+    routes = document["routes"]
+    total = sum(route["weight"] for route in routes.values())
+    rows = [
+        (name, route["version"], 100 * route["weight"] / total) for name, route in routes.items()
+    ]
+    _print_table(document["model"], ("route", "version", "percent"), rows, document)
+
+
+def _print_table(
+    title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]], document: dict[str, Any]
+) -> None:
+    from rich.table import Table
+
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in row))
+    output().print(table)
+    for key in ("shadow", "sticky"):
+        if document[key]:
+            output().print(f"{key}: {document[key]}")
+
+
+def _or_dash(value: Any) -> Any:
+    return "–" if value is None else value

@@ -1,0 +1,65 @@
+"""The paths that answer predictions, for all models and versions that are served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fairlead.serving.metrics import Recorder
+from fairlead.serving.operations import PREDICT, PREDICT_BATCH, Operation
+from fairlead.serving.protocols import kserve_v1, open_inference
+from fairlead.serving.service import Deployment, Endpoint, Model, Way
+
+INFER = Operation(
+    "infer",
+    open_inference.infer,
+    open_inference.refuse,
+    open_inference.infer_operation,
+    "Open Inference Protocol v2: JSON or binary tensors.",
+)
+V1 = Operation(
+    "v1_predict",
+    kserve_v1.predict_v1,
+    kserve_v1.refuse,
+    kserve_v1.v1_operation,
+    "KServe's protocol v1.",
+)
+SHORT = {"/predict": PREDICT, "/predict_batch": PREDICT_BATCH}
+NAMED = {
+    "/models/{name}/predict": PREDICT,
+    "/models/{name}/predict_batch": PREDICT_BATCH,
+    "/v2/models/{name}/infer": INFER,
+    "/v1/models/{name}:predict": V1,
+}
+OF_VERSION = "/v2/models/{name}/versions/{version}/infer"
+
+
+def endpoints(
+    models: Mapping[str, Model], default: str | None, recorder: Recorder
+) -> dict[str, Endpoint]:
+    """Path -> what answers there; a request finds its endpoint with one look-up."""
+    found: dict[str, Endpoint] = {}
+    for name, model in models.items():
+        for template, operation in NAMED.items():
+            path = template.format(name=name)
+            found[path] = _endpoint(path, operation, model, recorder)
+        for label, deployment in model.deployments.items():
+            path = OF_VERSION.format(name=name, version=label)
+            way = _way(model.alias_of(deployment) or label, deployment, INFER, recorder)
+            found[path] = Endpoint(path, INFER, model, {way.route: way}, way)
+    if default is not None:
+        for path, operation in SHORT.items():
+            found[path] = _endpoint(path, operation, models[default], recorder)
+    return found
+
+
+def _endpoint(path: str, operation: Operation, model: Model, recorder: Recorder) -> Endpoint:
+    ways = {
+        route: _way(route, deployment, operation, recorder)
+        for route, deployment in model.routes.items()
+    }
+    return Endpoint(path, operation, model, ways, ways.get(model.splitter.only or ""))
+
+
+def _way(route: str, deployment: Deployment, operation: Operation, recorder: Recorder) -> Way:
+    series = recorder.series(deployment.model, deployment.label, route, operation.name)
+    return Way(route, deployment, series, (b"x-model-version", deployment.label.encode()))

@@ -1,0 +1,48 @@
+"""What passes between the HTTP edge and the protocols: a request in, an answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from fairlead.bundle.golden import Scores
+
+JSON = b"application/json"
+
+
+class Request(Struct, frozen=True, gc=False):
+    """A prediction request whose body has arrived, within its bounds.
+
+    Attributes:
+        body: as it was sent.
+        headers: by name in lower case; of a repeated one, the last.
+        id: its X-Request-ID, the caller's or a new one. The prediction of its only row has the
+            same id; row `n` of several has `<id>-<n>`.
+    """
+
+    body: bytes
+    headers: Mapping[bytes, bytes]
+    id: str
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What a request is answered with, and what it says of the traffic.
+
+    Attributes:
+        body: as it is sent.
+        X: shape (scored rows, columns), what was scored.
+        scores: of those rows; None when there was none.
+        refused: number of rows that broke the contract.
+        content_type: of the body.
+        headers: further ones, in lower case.
+    """
+
+    body: bytes
+    X: NDArray[np.float64]
+    scores: Scores | None
+    refused: int = 0
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()

@@ -1,0 +1,1 @@
+"""Prediction protocols that other tools speak."""

@@ -1,0 +1,195 @@
+"""Open Inference Protocol v2: health, metadata, and the repository of models."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from msgspec import Struct
+
+from fairlead.errors import BundleError
+from fairlead.serving.protocols.open_inference import inputs_of, outputs_of, refuse
+from fairlead.serving.protocols.tensors import Parameters
+from fairlead.serving.service import Model, Service
+
+PLATFORM = "fairlead_onnx"
+TAG = "Open Inference Protocol v2"
+NO_MODEL = "no such model is served; GET /v2/models lists them"
+NO_VERSION = "no such version of the model is served; its metadata list them"
+NO_CONTROL = "models are not loaded or unloaded by request here: FAIRLEAD_MODEL_CONTROL is off"
+
+
+class IndexRequest(Struct):
+    """Body of `POST /v2/repository/index`."""
+
+    ready: bool | None = None
+
+
+class ControlRequest(Struct):
+    """Body of `load` and `unload`: `path`, or `config` with a JSON object that has one."""
+
+    parameters: Parameters | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The folder of the bundle; None to load again what was unloaded.
+
+        Raises:
+            ValueError: neither a path nor absent.
+        """
+        parameters = self.parameters or {}
+        path: Any = parameters.get("path")
+        config = parameters.get("config")
+        if path is None and config is not None:
+            document = json.loads(config) if isinstance(config, str) else None
+            path = document.get("path") if isinstance(document, dict) else config
+        if path is not None and not (isinstance(path, str) and path):
+            raise ValueError("path should be the folder of a bundle")
+        return None if path is None else Path(path)
+
+
+def open_inference_routes(service: Service) -> APIRouter:
+    """What is served and whether it is well, in the words of the protocol."""
+    router = APIRouter(prefix="/v2", tags=[TAG], default_response_class=Response)
+    _add_health(router, service)
+    _add_models(router, service)
+    _add_repository(router, service)
+    return router
+
+
+def _add_health(router: APIRouter, service: Service) -> None:
+    @router.get("", name="v2")
+    async def server() -> Response:
+        """What answers, and which extensions it knows."""
+        extensions = ["binary_tensor_data"]
+        if service.settings.model_control:
+            extensions.append("model_repository")
+        version = installed("fairlead")
+        return _json({"name": "fairlead", "version": version, "extensions": extensions})
+
+    @router.get("/health/live", name="v2_live")
+    async def live() -> Response:
+        """The process runs."""
+        return _json({"live": True})
+
+    @router.get("/health/ready", name="v2_ready", responses={503: {"description": "Stopping"}})
+    async def ready() -> Response:
+        """Every model passed its golden rows and requests are welcome; 503 while stopping."""
+        return _json({"ready": service.ready}, _status(service))
+
+
+def _add_models(router: APIRouter, service: Service) -> None:
+    @router.get("/models", name="v2_models")
+    async def models() -> Response:
+        """The names of the models."""
+        return _json({"models": list(service.models)})
+
+    @router.get("/models/{name}", name="v2_model")
+    @router.get("/models/{name}/versions/{version}", name="v2_model_version")
+    async def model(name: str, version: str | None = None) -> Response:
+        """Inputs and outputs of a model: one input for each column."""
+        found = _find(service, name, version)
+        if isinstance(found, str):
+            return _refused(404, found)
+        return _json(_metadata(found, version))
+
+    @router.get("/models/{name}/ready", name="v2_model_ready")
+    @router.get("/models/{name}/versions/{version}/ready", name="v2_model_version_ready")
+    async def model_ready(name: str, version: str | None = None) -> Response:
+        """Whether a model answers; 503 while stopping."""
+        found = _find(service, name, version)
+        if isinstance(found, str):
+            return _refused(404, found)
+        return _json({"name": name, "ready": service.ready}, _status(service))
+
+    # A model that is served is answered before FastAPI is asked.
+    @router.post("/models/{name}/infer", include_in_schema=False)
+    @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+    async def infer(name: str, version: str | None = None) -> Response:
+        """Say that there is no such model."""
+        found = _find(service, name, version)
+        return _refused(404, found if isinstance(found, str) else NO_MODEL)
+
+
+def _add_repository(router: APIRouter, service: Service) -> None:
+    @router.post("/repository/index", name="v2_repository_index")
+    async def index(request: Request) -> Response:
+        """Each version that is served, and its state."""
+        try:
+            asked = msgspec.json.decode(await request.body() or b"{}", type=IndexRequest)
+        except (ValueError, RecursionError):
+            return _refused(400, 'expected {"ready": true or false}')
+        state, reason = ("READY", "") if service.ready else ("UNAVAILABLE", "the service stops")
+        listed = [
+            {"name": name, "version": label, "state": state, "reason": reason}
+            for name, model in service.models.items()
+            for label in model.deployments
+        ]
+        return _json(listed if service.ready or not asked.ready else [])
+
+    @router.post("/repository/models/{name}/load", name="v2_repository_load")
+    async def load(name: str, request: Request) -> Response:
+        """Serve a bundle, or serve again what was unloaded; answers when it is served."""
+        if not service.settings.model_control:
+            return _refused(403, NO_CONTROL)
+        try:
+            asked = msgspec.json.decode(await request.body() or b"{}", type=ControlRequest)
+            path = asked.path
+        except (ValueError, RecursionError):
+            return _refused(400, 'expected {"parameters": {"path": "folder of a bundle"}}')
+        try:
+            await service.load(name, path)
+        except BundleError as error:
+            return _refused(400, str(error))
+        except KeyError:
+            return _refused(404, "no such model was unloaded; name the folder of a bundle as path")
+        return _json({"name": name, "load": True})
+
+    @router.post("/repository/models/{name}/unload", name="v2_repository_unload")
+    async def unload(name: str) -> Response:
+        """Serve a model no longer, until it is loaded again."""
+        if not service.settings.model_control:
+            return _refused(403, NO_CONTROL)
+        try:
+            await service.unload(name)
+        except KeyError:
+            return _refused(404, NO_MODEL)
+        return _json({"name": name, "unload": True})
+
+
+def _find(service: Service, name: str, version: str | None) -> Model | str:
+    """A served model that has the version, if one is asked for; or why there is none."""
+    model = service.models.get(name)
+    if model is None:
+        return NO_MODEL
+    if version is not None and version not in model.deployments:
+        return NO_VERSION
+    return model
+
+
+def _metadata(model: Model, version: str | None) -> dict[str, Any]:
+    deployment = model.primary if version is None else model.deployments[version]
+    contract = deployment.predictor.bundle.contract
+    return {
+        "name": model.name,
+        "versions": list(model.deployments),
+        "platform": PLATFORM,
+        "inputs": inputs_of(contract),
+        "outputs": outputs_of(contract),
+    }
+
+
+def _status(service: Service) -> int:
+    return 200 if service.ready else 503
+
+
+def _refused(status: int, reason: str) -> Response:
+    return Response(refuse(status, reason), status, media_type="application/json")
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")

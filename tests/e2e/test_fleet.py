@@ -1,0 +1,206 @@
+"""A supervisor with its workers: aliases that move and workers that die, under requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
+from typing import Any
+
+import httpx2
+import pytest
+
+from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.wiring import model_registry, train
+from fairlead.workflows.load import load
+from fairlead.workflows.models import move_alias
+from fairlead.workflows.store import bundles_of
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 30.0
+ROW = {"sepal_length": 6.0, "sepal_width": 2.9, "petal_length": 5.0, "petal_width": 1.6}
+
+
+class Fleet:
+    """`fairlead serve` with two workers, and what it has logged."""
+
+    def __init__(self, project: Path, **environ: str) -> None:
+        command = [sys.executable, "-m", "fairlead", "serve", str(project), "--port", "0"]
+        settings = {"FAIRLEAD_WORKERS": "2", "FAIRLEAD_POLL_S": "0.2"}
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MLFLOW_TRACKING_URI": "", **settings, **environ},
+        )
+        self._lines: Queue[str] = Queue()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = str(self.wait_for("ready")["url"])
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """The next logged event of that name."""
+        while True:
+            document: dict[str, Any] = json.loads(self._lines.get(timeout=PATIENCE_S))
+            if document["event"] == event:
+                return document
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def wait_until(self, condition: Callable[[dict[str, Any]], bool]) -> None:
+        """Ask for the version until it is as wished."""
+        until = time.monotonic() + PATIENCE_S
+        while not condition(httpx2.get(f"{self.url}/version").json()):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def end(self) -> int:
+        """Stop it and give the exit code."""
+        self.process.terminate()
+        code = self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        return code
+
+
+class Callers:
+    """Ask without a pause, and keep the answers: version and prediction, or what went wrong."""
+
+    def __init__(self, url: str, count: int = 4) -> None:
+        self._url = url
+        self._stop = Event()
+        self.answers: list[tuple[str, Any]] = []
+        self.failures: list[str] = []
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        with httpx2.Client(base_url=self._url, timeout=PATIENCE_S) as client:
+            while not self._stop.is_set():
+                try:
+                    answer = client.post("/predict", json=ROW)
+                except httpx2.HTTPError as error:
+                    self.failures.append(type(error).__name__)
+                    continue
+                if answer.status_code != 200:
+                    self.failures.append(str(answer.status_code))
+                self.answers.append((answer.headers["x-model-version"], answer.json()))
+
+    def end(self) -> None:
+        """Stop asking."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def project(reference_project: Callable[[str], Path]) -> Path:
+    root = reference_project("iris")
+    train(load(root), only=["lda", "decision_tree"], jobs=1)
+    return root
+
+
+@pytest.fixture
+def fleet(project: Path) -> Iterator[Fleet]:
+    running = Fleet(project)
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait(PATIENCE_S)
+
+
+def expected(project: Path) -> dict[str, Any]:
+    versions = model_registry(project).versions("iris")
+    bundles: dict[str, Bundle] = {
+        str(each.version): load_bundle(bundles_of(project) / each.digest) for each in versions
+    }
+    return {label: bundle.predict_proba([ROW])[0].tolist() for label, bundle in bundles.items()}
+
+
+def test_no_request_fails_while_the_champion_moves(fleet: Fleet, project: Path) -> None:
+    registry = model_registry(project)
+    right = expected(project)
+    callers = Callers(fleet.url)
+    for candidate in ["decision_tree", "lda", "decision_tree", "lda"]:
+        version = move_alias(registry, "iris", "champion", candidate).version
+        fleet.wait_until(lambda told, version=version: told["version"] == version)  # type: ignore[misc]
+        time.sleep(0.5)
+    callers.end()
+    assert callers.failures == []
+    assert {version for version, _ in callers.answers} == set(right)
+    for version, answer in callers.answers:
+        assert list(answer["probabilities"].values()) == right[version]
+    assert fleet.end() == 0
+
+
+def test_a_killed_worker_is_replaced_and_others_answer(fleet: Fleet) -> None:
+    fleet.wait_for("ready")
+    killed = fleet.workers()[0]
+    os.kill(killed, signal.SIGKILL)
+    fleet.wait_for("worker_ended")
+    callers = Callers(fleet.url)
+    fleet.wait_for("ready")
+    callers.end()
+    assert callers.failures == []
+    assert len(fleet.workers()) == 2
+    assert fleet.end() == 0
+
+
+def test_a_damaged_newcomer_is_never_served_and_the_last_good_version_goes_on(
+    fleet: Fleet, project: Path
+) -> None:
+    registry = model_registry(project)
+    before = registry.resolve("iris", "champion")
+    other = next(each for each in registry.versions("iris") if each.version != before.version)
+    (bundles_of(project) / other.digest / "model.onnx").write_bytes(b"damaged")
+    table = next(project.rglob("routes.json"))
+    document = json.loads(table.read_text())
+    served = document["models"]["iris"]
+    label = str(other.version)
+    served["versions"][label] = {"path": str(bundles_of(project) / other.digest), "digest": "0"}
+    served["routes"]["champion"]["version"] = label
+    beside = table.with_suffix(".new")
+    beside.write_text(json.dumps(document))
+    beside.replace(table)
+    trouble = fleet.wait_for("trouble")
+    assert trouble["kind"] == "bundle_refused"
+    answer = httpx2.post(f"{fleet.url}/predict", json=ROW)
+    assert answer.headers["x-model-version"] == str(before.version)
+    assert httpx2.get(f"{fleet.url}/readyz").status_code == 200
+
+
+def test_it_starts_with_what_it_served_last_while_the_registry_is_away(project: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAIRLEAD_STATE", str(project / "state"))
+        first = Fleet(project, FAIRLEAD_STATE=str(project / "state"))
+        assert first.end() == 0
+    database = project / ".fairlead" / "mlflow.db"
+    away = database.rename(project / "away.db")
+    database.mkdir()
+    try:
+        again = Fleet(project, FAIRLEAD_STATE=str(project / "state"))
+        ready = httpx2.get(f"{again.url}/readyz").json()
+        assert [trouble["kind"] for trouble in ready["troubles"]] == ["registry_unavailable"]
+        assert httpx2.post(f"{again.url}/predict", json=ROW).status_code == 200
+        assert again.end() == 0
+    finally:
+        database.rmdir()
+        away.rename(database)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+
+
+@pytest.mark.parametrize("request_id", ["abc-123", "~" * 128])
+@pytest.mark.parametrize("path", ["/livez", "/predict"])
+def test_a_sane_request_id_comes_back(flowers_client: Any, path: str, request_id: str) -> None:
+    answer = flowers_client.post(path, json=ROW, headers={"X-Request-ID": request_id})
+    assert answer.headers["x-request-id"] == request_id
+
+
+@pytest.mark.parametrize("request_id", ["", "a b", "x" * 129, "caf\xe9", 'a\tb"'])
+@pytest.mark.parametrize("path", ["/livez", "/predict"])
+def test_any_other_request_id_is_replaced(flowers_client: Any, path: str, request_id: str) -> None:
+    headers = {"X-Request-ID": request_id.encode("latin-1")}
+    answer = flowers_client.post(path, json=ROW, headers=headers)
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+
+
+def test_new_request_ids_differ(flowers_client: Any) -> None:
+    ids = {flowers_client.get("/livez").headers["x-request-id"] for _ in range(10)}
+    assert len(ids) == 10
+
+
+def test_each_request_is_logged_once_without_values(flowers_client: Any) -> None:
+    flowers_client.post("/predict_batch", json=[ROW, {"secret": 1}])
+    flowers_client.post("/predict", json={"secret": 1})
+    flowers_client.get("/secret")
+    lines = [line for line in flowers_client.logged() if line["event"] == "request"]
+    told = [(line["route"], line["status"], line["rows"]) for line in lines]
+    assert told == [("predict_batch", 200, 1), ("predict", 422, 0), ("other", 404, 0)]
+    assert "secret" not in str(lines)
+
+
+def test_an_unforeseen_exception_is_logged_once_and_tells_nothing(flowers_client: Any) -> None:
+    @flowers_client.service.generation.app.get("/broken")
+    async def broken() -> None:
+        raise KeyError("secret")
+
+    headers = {"X-Request-ID": "r1", "Origin": "https://app.example"}
+    answer = flowers_client.get("/broken", headers=headers)
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "internal error; the log tells more under request r1"}
+    assert answer.headers["x-request-id"] == "r1"
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_an_unforeseen_exception_of_a_model_tells_nothing(flowers_client: Any) -> None:
+    flowers_client.service.models["flowers"].primary.predictor.bundle._session = None
+    answer = flowers_client.post("/predict", json=ROW, headers={"X-Request-ID": "r1"})
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "internal error; the log tells more under request r1"}
+
+
+def test_a_request_that_finds_the_queue_full_is_told_when_to_come_back(
+    flowers_client: Any,
+) -> None:
+    flowers_client.gateway.in_flight = flowers_client.service.settings.max_queue
+    answer = flowers_client.post("/predict", json={"records": [ROW] * 1000})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert flowers_client.post("/predict", json=ROW).status_code == 200
