@@ -110,6 +110,13 @@ class Callers:
             thread.join(PATIENCE_S)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_registry_of_another_test() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def project(reference_project: Callable[[str], Path]) -> Path:
     root = reference_project("iris")
@@ -188,10 +195,8 @@ def test_a_damaged_newcomer_is_never_served_and_the_last_good_version_goes_on(
 
 
 def test_it_starts_with_what_it_served_last_while_the_registry_is_away(project: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FAIRLEAD_STATE", str(project / "state"))
-        first = Fleet(project, FAIRLEAD_STATE=str(project / "state"))
-        assert first.end() == 0
+    first = Fleet(project, FAIRLEAD_STATE=str(project / "state"))
+    assert first.end() == 0
     database = project / ".fairlead" / "mlflow.db"
     away = database.rename(project / "away.db")
     database.mkdir()

@@ -39,13 +39,16 @@ def serve(
     default: Annotated[
         str | None, typer.Option(help="Model that answers on the short paths; the first one.")
     ] = None,
+    poll: Annotated[
+        float | None, typer.Option(min=0.05, help="Seconds between two looks; FAIRLEAD_POLL_S.")
+    ] = None,
 ) -> None:
     """Serve models over HTTP, and follow the registry."""
     from fairlead.settings import read_settings
     from fairlead.workflows.serve import find
 
     settings = read_settings()
-    given = {"host": host, "port": port, "workers": workers}
+    given = {"host": host, "port": port, "workers": workers, "poll_s": poll}
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
@@ -70,23 +73,34 @@ def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
 
     from fairlead.serving.logs import LineWriter, configure_logging
     from fairlead.serving.snapshots import Snapshots
-    from fairlead.serving.supervisor import Supervisor, bound
+    from fairlead.serving.supervisor import BACKLOG, Supervisor, bound
     from fairlead.serving.table import TableFile
     from fairlead.serving.worker import STATS, TABLE, table_of
     from fairlead.wiring import model_registry
-    from fairlead.workflows.serve import Follower, add_bundles, first_look, state_of
+    from fairlead.workflows.serve import Follower, add_bundles, first_look, state_of, take_over
 
+    bundles = table_of(found.bundles).models
+    names = [*(each.name for each in found.registered), *bundles]
+    if len(names) < len(found.registered) + len(found.bundles) or len(set(names)) < len(names):
+        raise typer.BadParameter("two of them have the same name", param_hint="TARGETS")
+    if default is not None and default not in names:
+        raise typer.BadParameter(
+            f"found {default}, expected {', '.join(names)}", param_hint="--default"
+        )
     state = settings.state or state_of(found, settings.port)
     file = TableFile(state / TABLE)
     follower = Follower(file, found.registered, model_registry, settings.cache)
-    if found.registered:
-        first_look(follower, file, found.registered)
-    add_bundles(file, table_of(found.bundles).models, default)
     try:
+        # Before the table is touched: it may be that of the service that has the address.
         listener = bound(settings.host, settings.port)
     except OSError as error:
         errors().print(f"{settings.host}:{settings.port}: {error.strerror}")
         return EXIT_ADDRESS
+    take_over(file, names)
+    if found.registered:
+        first_look(follower, file, found.registered)
+    add_bundles(file, bundles, default or names[0])
+    listener.listen(BACKLOG)
     errors().print(f"serving {', '.join(file.read().models)}, Ctrl-C to stop")
     writer = LineWriter()
     configure_logging(settings.log_level, writer)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from fairlead.bundle.manifest import MANIFEST
-from fairlead.bundle.reading import verify_bundle
+from fairlead.bundle.reading import load_bundle, verify_bundle
 from fairlead.errors import (
     BundleError,
     DataMissingError,
@@ -23,7 +23,7 @@ from fairlead.errors import (
     StorageError,
 )
 from fairlead.registry.port import ModelRegistry
-from fairlead.registry.records import CHAMPION
+from fairlead.registry.records import CHAMPION, ModelVersion
 from fairlead.registry.traffic import Traffic, TrafficError, from_spec, read_traffic
 from fairlead.serving.records import label_of
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version
@@ -32,6 +32,8 @@ from fairlead.workflows.store import STATE, bundles_of
 log = logging.getLogger(__name__)
 
 MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>.+)|/(?P<version>.+))?")
+RETRY_S = 60.0
+"""Pause between two attempts at a bundle that is not sound."""
 FIRST_LOOK_S = 10.0
 """What the registry gets to answer before the service starts with what it served last."""
 KINDS: Mapping[type[FairleadError], str] = {
@@ -135,6 +137,8 @@ class Follower:
         self._cache = cache
         self._opened: dict[Path, ModelRegistry] = {}
         self._troubles: dict[str, Trouble] = {}
+        self._wanted: dict[str, Served] = {}
+        self._refused: dict[tuple[str, int, str], tuple[float, FairleadError]] = {}
 
     def look(self, others: Sequence[Trouble] = ()) -> dict[str, FairleadError]:
         """Ask the registry once and write what it wants into the table.
@@ -158,12 +162,17 @@ class Follower:
         troubles = (*self._troubles.values(), *others)
 
         def change(table: Table) -> Table:
-            fresh = {name: each for name, each in wanted.items() if name not in table.unloaded}
-            models = {**table.models, **fresh}
+            models, unloaded = dict(table.models), dict(table.unloaded)
+            for name, each in wanted.items():
+                # What an operator has changed stays until the registry wants something else.
+                if each != self._wanted.get(name):
+                    place = unloaded if name in unloaded else models
+                    place[name] = each
             default = table.default or next(iter(models), None)
-            return msgspec.structs.replace(table, models=models, default=default, troubles=troubles)
+            return Table(models, default, troubles, unloaded)
 
         self._file.edit(change)
+        self._wanted |= wanted
         return failed
 
     def give_up(self) -> None:
@@ -188,6 +197,9 @@ class Follower:
                 self.look(others())
             except StorageError as error:
                 log.error("table_unwritable", extra={"reason": str(error)})
+            except Exception:
+                # The edge of the thread: whatever it is, the next look may go well.
+                log.exception("follow_failed")
 
     def _desired(self, model: Registered) -> tuple[Served, ModelVersionNotFoundError | None]:
         """What the registry wants to be served of a model, and the route that leads nowhere."""
@@ -209,14 +221,30 @@ class Follower:
                 # The others answer its share.
                 absent = error
                 continue
-            path = registry.fetch(version, self._cache or bundles_of(model.root))
             label = label_of(version.version, version.digest)
-            versions[label] = Version(str(path.resolve()), version.digest, version.version)
+            versions[label] = self._had(model, label, version)
             routes[name] = Route(label, traffic.weights.get(name, 0.0))
         if absent is not None and not any(route.weight for route in routes.values()):
             raise absent
         shadow = traffic.shadow if traffic.shadow in routes else None
         return Served(versions, routes, shadow, traffic.sticky), absent
+
+    def _had(self, model: Registered, label: str, version: ModelVersion) -> Version:
+        """A version's bundle, fetched unless it was had before."""
+        last = self._wanted.get(model.name)
+        known = None if last is None else last.versions.get(label)
+        if known is not None and known.digest == version.digest:
+            return known
+        key = (version.name, version.version, version.digest)
+        until, refused = self._refused.get(key, (0.0, None))
+        if refused is not None and time.monotonic() < until:
+            raise refused.with_traceback(None)
+        try:
+            path = self._open(model.root).fetch(version, self._cache or bundles_of(model.root))
+        except (BundleError, StorageError) as error:
+            self._refused[key] = (time.monotonic() + RETRY_S, error)
+            raise
+        return Version(str(path.resolve()), version.digest, version.version)
 
     def _open(self, root: Path) -> ModelRegistry:
         if root not in self._opened:
@@ -233,6 +261,34 @@ class Follower:
         for name in self._troubles.keys() - failed.keys():
             del self._troubles[name]
             log.info("followed_again", extra={"model": name})
+
+
+def take_over(file: TableFile, names: Sequence[str]) -> None:
+    """Keep of the run before what is asked for again and still sound, and nothing else."""
+    try:
+        file.read()
+    except ValueError as error:
+        log.warning("table_unreadable", extra={"path": str(file.path), "reason": str(error)})
+        file.path.unlink(missing_ok=True)
+
+    def change(table: Table) -> Table:
+        before = {**table.unloaded, **table.models}
+        models = {name: before[name] for name in names if name in before}
+        sound = {name: each for name, each in models.items() if all(map(_sound, _routed(each)))}
+        return Table(sound)
+
+    file.edit(change)
+
+
+def _routed(served: Served) -> list[Version]:
+    return [served.versions[route.version] for route in served.routes.values()]
+
+
+def _sound(version: Version) -> bool:
+    try:
+        return load_bundle(version.path).digest == version.digest
+    except BundleError:
+        return False
 
 
 def first_look(follower: Follower, file: TableFile, wanted: Sequence[Registered]) -> None:
