@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import models, projects, serving, traffic
+from fairlead.cli import log, models, projects, serving, traffic
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -18,6 +18,7 @@ EXTRAS = {
         ("joblib", "matplotlib", "onnx", "polars", "psutil", "sklearn", "threadpoolctl"), "train"
     ),
     **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
+    "duckdb": "monitor",
 }
 """Module -> the extra that brings it."""
 
@@ -34,6 +35,7 @@ app.add_typer(projects.data, name="data")
 app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
 app.add_typer(traffic.traffic, name="traffic")
+app.add_typer(log.log, name="log")
 app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)

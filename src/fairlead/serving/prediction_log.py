@@ -1,108 +1,39 @@
-"""The prediction log: what was scored, as JSON lines, written without ever delaying a request.
-
-A *segment* holds requests of one version, answered by one process. Its first line is a `Header`,
-each further one a `Line`. Whoever writes a segment holds its lock (`flock`), which ends with the
-process however that ends: a segment that nobody has locked is finished.
-"""
+"""The prediction log: keeps what was scored, and has it written without delaying a request."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import logging
-import os
-import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
-from urllib.parse import quote
 from zlib import crc32
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from fairlead.bundle.golden import Scores
 from fairlead.data.contract import Contract
+from fairlead.serving.prediction_segments import (
+    FORMAT,
+    Column,
+    Header,
+    Line,
+    SegmentWriter,
+    folder_name,
+)
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
-OPEN = ".open.jsonl"
-FINISHED = ".jsonl"
-STAMP = "%Y%m%dT%H%M%S"
 RETRY_S = 1.0
 FLUSH_ROWS = 5_000
 """So many rows are encoded at once, not later: the event loop is not to stand still for long."""
 LINE_VALUES = 20_000
 """A request with more values takes several lines, so that none is larger than a reader's buffer."""
-LONGEST_NAME = 120
-
-
-class Column(Struct, frozen=True, omit_defaults=True):
-    """One column as a segment tells of it.
-
-    Attributes:
-        name, type: as in the contract.
-        values: of a category, in the order of its codes.
-        masked: its values are not logged, though they were there.
-    """
-
-    name: str
-    type: str
-    values: tuple[str, ...] = ()
-    masked: bool = False
-
-
-class Header(Struct, frozen=True):
-    """The first line of a segment.
-
-    Attributes:
-        format: of the lines.
-        model: name that it is served under.
-        version: label, as `X-Model-Version` has it.
-        digest: SHA-256 of the bundle's manifest.
-        columns: of the rows, in their order.
-        classes: in the order of the probabilities; empty for a regression.
-    """
-
-    format: int
-    model: str
-    version: str
-    digest: str
-    columns: tuple[Column, ...]
-    classes: tuple[str, ...] = ()
-
-
-class Line(Struct, gc=False, omit_defaults=True):
-    """One request, or a part of one that has many rows.
-
-    Attributes:
-        t: microseconds since 1970, UTC.
-        id: of the request.
-        route: that it took.
-        us: duration in microseconds.
-        rows: as the graph took them; null for a missing or masked value, -1 for an unknown
-            category.
-        predictions: codes of the classes, or numbers; null for a number that is not finite.
-        probabilities: of the classes.
-        first: number of the first row within the request; None for a request of one row.
-    """
-
-    t: int
-    id: str
-    route: str
-    us: int
-    rows: list[list[float | None]]
-    predictions: list[float | None]
-    probabilities: list[list[float | None]] = []
-    first: int | None = None
 
 
 @dataclass(eq=False)
@@ -123,7 +54,7 @@ class LogTarget:
     codes: dict[str, int]
     kept: list[int]
     masked: list[int]
-    segment: _Segment | None = None
+    segment: SegmentWriter | None = None
 
 
 Kept = tuple[LogTarget, float, str, str, NDArray[np.float64], Scores, float]
@@ -276,7 +207,7 @@ class PredictionLog:
         while left:
             try:
                 if target.segment is None or target.segment.is_gone:
-                    target.segment = _Segment(target.folder, target.header)
+                    target.segment = SegmentWriter(target.folder, target.header)
                     self._writing.add(target)
                     left = lines
                 left = left[target.segment.write(left) :]
@@ -315,61 +246,6 @@ class PredictionLog:
         if target.segment is not None:
             target.segment.finish()
             target.segment = None
-
-
-class _Segment:
-    """A file that is being written, and locked as long as that."""
-
-    def __init__(self, folder: Path, header: bytes) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        stamp = datetime.now(UTC).strftime(STAMP)
-        # Processes on several machines may share the folder, and a number of their own with it.
-        self._path = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}{OPEN}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        self._descriptor = os.open(self._path, flags, 0o640)
-        self.size_bytes = 0
-        self.opened_at = time.monotonic()
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self.write(header) < len(header):
-                raise OSError("no space for the first line")
-        except OSError:
-            os.close(self._descriptor)
-            self._path.unlink(missing_ok=True)
-            raise
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether somebody has deleted the file."""
-        return os.fstat(self._descriptor).st_nlink == 0
-
-    def write(self, lines: bytes) -> int:
-        """Append; returns how many bytes, for a disk may fill up in between."""
-        count = os.write(self._descriptor, lines)
-        self.size_bytes += count
-        return count
-
-    def finish(self) -> None:
-        """Give it the name of a finished one, and unlock it."""
-        try:
-            if not self.is_gone:
-                self._path.rename(
-                    self._path.with_name(self._path.name.removesuffix(OPEN) + FINISHED)
-                )
-        except OSError:
-            # It stays under its open name, and is finished nevertheless: nobody has it locked.
-            pass
-        finally:
-            os.close(self._descriptor)
-
-
-def folder_name(name: str) -> str:
-    """A model's name, or a version's, as a folder; different ones stay different."""
-    # Without a leading dot: neither the folder above nor a hidden one.
-    quoted = "%2E" + quote(name[1:], safe="") if name.startswith(".") else quote(name, safe="")
-    if 0 < len(quoted) <= LONGEST_NAME:
-        return quoted
-    return f"{quoted[:LONGEST_NAME]}%{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _draw(request_id: str) -> int:

@@ -23,7 +23,8 @@ from fairlead.bundle.golden import Scores
 from fairlead.data.contract import Contract
 from fairlead.project.spec import ColumnSpec, TargetSpec
 from fairlead.serving import prediction_log
-from fairlead.serving.prediction_log import LogTarget, PredictionLog, folder_name
+from fairlead.serving.prediction_log import LogTarget, PredictionLog
+from fairlead.serving.prediction_segments import folder_name
 
 FLOWERS = Contract(
     task="classification",

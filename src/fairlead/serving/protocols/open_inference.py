@@ -119,23 +119,15 @@ def infer_operation(predictor: Predictor) -> dict[str, Any]:
     ]
     example = {"id": "42", "inputs": tensors}
     answer = infer(predictor, Request(msgspec.json.encode(example), {}, "42"))
-    names = {"type": "string", "enum": [tensor["name"] for tensor in outputs_of(contract)]}
+    text = {"type": "string"}
+    names = {**text, "enum": [tensor["name"] for tensor in outputs_of(contract)]}
     parameters = {"type": "object", "additionalProperties": {"type": PARAMETER_TYPES}}
-    asked = _object(["name"], name=names, parameters=parameters)
-    request = _object(
-        ["inputs"],
-        id={"type": "string"},
-        parameters=parameters,
-        inputs={"type": "array", "items": _tensor({}, parameters), "minItems": 1},
-        outputs={"type": "array", "items": asked},
-    )
-    response = _object(
-        ["model_name", "model_version", "id", "outputs"],
-        model_name={"type": "string"},
-        model_version={"type": "string"},
-        id={"type": "string"},
-        outputs={"type": "array", "items": _tensor(names, parameters)},
-    )
+    asked = {"type": "array", "items": _object(["name"], name=names, parameters=parameters)}
+    tensor = {"type": "array", "items": _tensor(text, parameters), "minItems": 1}
+    answered = {"type": "array", "items": _tensor(names, parameters)}
+    request = _object(["inputs"], id=text, parameters=parameters, inputs=tensor, outputs=asked)
+    required = ["model_name", "model_version", "id", "outputs"]
+    response = _object(required, model_name=text, model_version=text, id=text, outputs=answered)
     return operation(
         (request, "One input for each column", example),
         (response, "To one input for each column", msgspec.json.decode(answer.body)),
@@ -181,7 +173,7 @@ def _content(schema: dict[str, Any], summary: str, example: Any, *, binary: bool
 def _tensor(name: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     return _object(
         ["name", "shape", "datatype"],
-        name=name or {"type": "string"},
+        name=name,
         shape={"type": "array", "items": {"type": "integer", "minimum": 0}},
         datatype={"type": "string", "enum": list(DTYPES)},
         data={"type": "array", "items": {}},

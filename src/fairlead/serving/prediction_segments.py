@@ -1,0 +1,137 @@
+"""Segments, the files of the prediction log: their form, their names, their locks.
+
+A segment holds requests of one version, answered by one process. Its first line is a `Header`,
+each further one a `Line`. Whoever writes a segment holds its lock (`flock`), which ends with the
+process however that ends: a segment that nobody has locked is finished.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from msgspec import Struct
+
+FORMAT = 1
+OPEN = ".open.jsonl"
+FINISHED = ".jsonl"
+STAMP = "%Y%m%dT%H%M%S"
+LONGEST_NAME = 120
+
+
+class Column(Struct, frozen=True, omit_defaults=True):
+    """One column as a segment tells of it.
+
+    Attributes:
+        name, type: as in the contract.
+        values: of a category, in the order of its codes.
+        masked: its values are not logged, though they were there.
+    """
+
+    name: str
+    type: str
+    values: tuple[str, ...] = ()
+    masked: bool = False
+
+
+class Header(Struct, frozen=True):
+    """The first line of a segment.
+
+    Attributes:
+        format: of the lines.
+        model: name that it is served under.
+        version: label, as `X-Model-Version` has it.
+        digest: SHA-256 of the bundle's manifest.
+        columns: of the rows, in their order.
+        classes: in the order of the probabilities; empty for a regression.
+    """
+
+    format: int
+    model: str
+    version: str
+    digest: str
+    columns: tuple[Column, ...]
+    classes: tuple[str, ...] = ()
+
+
+class Line(Struct, gc=False, omit_defaults=True):
+    """One request, or a part of one that has many rows.
+
+    Attributes:
+        t: microseconds since 1970, UTC.
+        id: of the request.
+        route: that it took.
+        us: duration in microseconds.
+        rows: as the graph took them; null for a missing or masked value, -1 for an unknown
+            category.
+        predictions: codes of the classes, or numbers; null for a number that is not finite.
+        probabilities: of the classes.
+        first: number of the first row within the request; None for a request of one row.
+    """
+
+    t: int
+    id: str
+    route: str
+    us: int
+    rows: list[list[float | None]]
+    predictions: list[float | None]
+    probabilities: list[list[float | None]] = []
+    first: int | None = None
+
+
+class SegmentWriter:
+    """A file that is being written, and locked as long as that."""
+
+    def __init__(self, folder: Path, header: bytes) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp = datetime.now(UTC).strftime(STAMP)
+        # Processes on several machines may share the folder, and a number of their own with it.
+        self._path = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}{OPEN}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._descriptor = os.open(self._path, flags, 0o640)
+        self.size_bytes = 0
+        self.opened_at = time.monotonic()
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.write(header) < len(header):
+                raise OSError("no space for the first line")
+        except OSError:
+            os.close(self._descriptor)
+            self._path.unlink(missing_ok=True)
+            raise
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has deleted the file."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def write(self, lines: bytes) -> int:
+        """Append; returns how many bytes, for a disk may fill up in between."""
+        count = os.write(self._descriptor, lines)
+        self.size_bytes += count
+        return count
+
+    def finish(self) -> None:
+        """Give it the name of a finished one, and unlock it."""
+        finished = self._path.with_name(self._path.name.removesuffix(OPEN) + FINISHED)
+        # Where it cannot be renamed it is finished nevertheless: nobody has it locked.
+        with suppress(OSError):
+            if not self.is_gone:
+                self._path.rename(finished)
+        os.close(self._descriptor)
+
+
+def folder_name(name: str) -> str:
+    """A model's name, or a version's, as a folder; different ones stay different."""
+    # Without a leading dot: neither the folder above nor a hidden one.
+    quoted = "%2E" + quote(name[1:], safe="") if name.startswith(".") else quote(name, safe="")
+    if 0 < len(quoted) <= LONGEST_NAME:
+        return quoted
+    return f"{quoted[:LONGEST_NAME]}%{hashlib.sha256(name.encode()).hexdigest()[:16]}"
