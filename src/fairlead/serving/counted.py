@@ -114,7 +114,7 @@ class Seen(Struct, frozen=True):
 
 
 class Counted(Struct, frozen=True, array_like=True):
-    """One of the counters that `fairlead.serving.metrics` declares."""
+    """One of the counters that `fairlead.serving.recorder` declares."""
 
     name: str
     labels: tuple[str, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fairlead.serving.metrics import Recorder
 from fairlead.serving.operations import PREDICT, PREDICT_BATCH, Operation
 from fairlead.serving.protocols import kserve_v1, open_inference
+from fairlead.serving.recorder import Recorder
 from fairlead.serving.service import Deployment, Endpoint, Model, Way
 
 INFER = Operation(

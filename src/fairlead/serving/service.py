@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from fairlead.serving.counted import Snapshot, merge
 from fairlead.serving.exchange import Request
-from fairlead.serving.metrics import Recorder, Series
 from fairlead.serving.operations import Operation
 from fairlead.serving.prediction_log import LogTarget, PredictionLog
 from fairlead.serving.predictor import Predictor
+from fairlead.serving.recorder import Recorder, Series
 from fairlead.serving.snapshots import Snapshots
 from fairlead.serving.table import Served, Trouble
 from fairlead.serving.traffic import Splitter

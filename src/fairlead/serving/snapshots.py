@@ -24,7 +24,7 @@ ENDED = "ended"
 
 
 class Source(Protocol):
-    """Where a snapshot is taken: `fairlead.serving.metrics.Recorder`."""
+    """Where a snapshot is taken: `fairlead.serving.recorder.Recorder`."""
 
     def snapshot(self, worker_id: str, *, ready: bool) -> Snapshot:
         """All that was counted so far."""

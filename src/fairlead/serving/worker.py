@@ -30,8 +30,8 @@ from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
 from fairlead.serving.loading import Loader
 from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
-from fairlead.serving.metrics import Recorder
 from fairlead.serving.prediction_log import PredictionLog
+from fairlead.serving.recorder import Recorder
 from fairlead.serving.records import label_of
 from fairlead.serving.service import Deployment, Service
 from fairlead.serving.shadow import Shadow

@@ -15,8 +15,8 @@ import pytest
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import Bundle, load_bundle
 from fairlead.serving.exchange import Answer, Request
-from fairlead.serving.metrics import Recorder
 from fairlead.serving.predictor import Predictor
+from fairlead.serving.recorder import Recorder
 from fairlead.serving.shadow import PAIRS, WAITING, WAITING_BYTES, Shadow, merged
 from fairlead.serving.table import Route, Served, Table, Version
 from fairlead.testing.registry import sample_bundle
