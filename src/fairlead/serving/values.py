@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -129,11 +130,9 @@ def _no_number(column: ColumnSpec, value: Any) -> ValueRefusedError:
     if isinstance(value, float):
         return _not_finite()
     if isinstance(value, int) and not isinstance(value, bool):
-        try:
+        with suppress(OverflowError):
             float(value)
-        except OverflowError:
-            return _not_finite()
-        return _too_large(column, value)
+            return _too_large(column, value)
     return ValueRefusedError("float_type", "Input should be a valid number")
 
 
