@@ -44,10 +44,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve models over HTTP, and follow the registry."""
+    from fairlead.serving.protocols.sagemaker import sagemaker_settings
     from fairlead.settings import read_settings
     from fairlead.workflows.serve import find
 
-    settings = read_settings()
+    settings = read_settings({**os.environ, **sagemaker_settings(os.environ)})
     given = {"host": host, "port": port, "workers": workers, "poll_s": poll}
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}

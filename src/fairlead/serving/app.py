@@ -15,7 +15,9 @@ from fairlead.serving.admin import admin_routes
 from fairlead.serving.errors import INTERNAL, Problem, RequestRefusedError
 from fairlead.serving.operations import refuse
 from fairlead.serving.protocols.kserve_v1 import kserve_v1_routes
+from fairlead.serving.protocols.mlflow import mlflow_routes
 from fairlead.serving.protocols.open_inference_routes import open_inference_routes
+from fairlead.serving.protocols.sagemaker import sagemaker_routes
 from fairlead.serving.routes import native_routes
 from fairlead.serving.schema import request_schemas, response_schemas
 from fairlead.serving.service import Endpoint, Model, Service
@@ -48,6 +50,8 @@ def make_app(
     )
     for router in (
         native_routes(service),
+        mlflow_routes(service),
+        sagemaker_routes(service),
         open_inference_routes(service),
         kserve_v1_routes(service),
         admin_routes(service),

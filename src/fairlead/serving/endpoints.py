@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fairlead.serving.operations import PREDICT, PREDICT_BATCH, Operation
-from fairlead.serving.protocols import kserve_v1, open_inference
+from fairlead.serving.protocols import kserve_v1, mlflow, mlflow_schema, open_inference
 from fairlead.serving.recorder import Recorder
 from fairlead.serving.service import Deployment, Endpoint, Model, Way
 
+INVOCATIONS = Operation(
+    "invocations",
+    mlflow.invocations,
+    mlflow.refuse,
+    mlflow_schema.invocations_operation,
+    "MLflow's and SageMaker's scoring protocol: JSON in four shapes, CSV, Parquet.",
+)
 INFER = Operation(
     "infer",
     open_inference.infer,
@@ -23,10 +30,12 @@ V1 = Operation(
     kserve_v1.v1_operation,
     "KServe's protocol v1.",
 )
-SHORT = {"/predict": PREDICT, "/predict_batch": PREDICT_BATCH}
+SHORT = {"/predict": PREDICT, "/predict_batch": PREDICT_BATCH, "/invocations": INVOCATIONS}
 NAMED = {
     "/models/{name}/predict": PREDICT,
     "/models/{name}/predict_batch": PREDICT_BATCH,
+    "/models/{name}/invocations": INVOCATIONS,
+    "/models/{name}/invoke": INVOCATIONS,
     "/v2/models/{name}/infer": INFER,
     "/v1/models/{name}:predict": V1,
 }

@@ -34,7 +34,7 @@ def model_of(service: Service, name: str | None) -> Model:
     models: Mapping[str, Model] = service.models
     model = models.get(name or service.default or "")
     if model is None:
-        raise RequestRefusedError(404, "no such model is served; GET / lists them")
+        raise RequestRefusedError(404, "no such model is served; GET /models lists them")
     return model
 
 

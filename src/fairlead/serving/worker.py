@@ -31,6 +31,7 @@ from fairlead.serving.gateway import Gateway
 from fairlead.serving.loading import Loader
 from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
 from fairlead.serving.prediction_log import PredictionLog
+from fairlead.serving.protocols.sagemaker import sagemaker_settings
 from fairlead.serving.recorder import Recorder
 from fairlead.serving.records import label_of
 from fairlead.serving.service import Deployment, Service
@@ -130,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        settings = read_settings()
+        settings = read_settings({**os.environ, **sagemaker_settings(os.environ)})
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 (the log's level is among the settings)
         return EXIT_USAGE

@@ -14,8 +14,11 @@ Client = Any
 PREDICTIONS = (
     "/predict",
     "/predict_batch",
+    "/invocations",
     "/models/flowers/predict",
     "/models/flowers/predict_batch",
+    "/models/flowers/invocations",
+    "/models/flowers/invoke",
     "/v2/models/flowers/infer",
     "/v2/models/flowers/versions/3/infer",
     "/v1/models/flowers:predict",

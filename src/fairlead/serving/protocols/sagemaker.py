@@ -1,0 +1,150 @@
+"""SageMaker's container contract beyond `/ping` and `/invocations`: models come and go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from msgspec import Struct
+
+from fairlead.errors import BundleError, StorageError
+from fairlead.serving.protocols.mlflow import refuse
+from fairlead.serving.service import Model, Service
+
+PAGE = 100
+"""Models that one answer lists."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+NO_MODEL = "no such model is served; GET /models lists them"
+NO_CONTROL = "models are not loaded or unloaded by request here: FAIRLEAD_MODEL_CONTROL is off"
+NO_LOAD = 'expected {"model_name": "a name", "url": "folder of a bundle"}'
+
+SETTINGS = {
+    "SAGEMAKER_BIND_TO_PORT": "FAIRLEAD_PORT",
+    "SAGEMAKER_MODEL_SERVER_WORKERS": "FAIRLEAD_WORKERS",
+    "SAGEMAKER_MAX_PAYLOAD_IN_MB": "FAIRLEAD_MAX_BODY_BYTES",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "FAIRLEAD_REQUEST_TIMEOUT_S",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "FAIRLEAD_REQUEST_TIMEOUT_S",
+}
+"""SageMaker's variable -> Fairlead's; of two for the same, the last one that is set."""
+
+
+class LoadRequest(Struct):
+    """Body of `POST /models`."""
+
+    model_name: str
+    url: str
+
+
+def sagemaker_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Fairlead's variables that SageMaker's stand for, but for those that are set themselves.
+
+    Args:
+        environ: names and values; one that is set to nothing counts as not set.
+
+    Returns:
+        To be added to `environ`. What is no number stays as it is, for the settings to refuse.
+    """
+    added = {}
+    for theirs, ours in SETTINGS.items():
+        value = environ.get(theirs)
+        if not value or environ.get(ours):
+            continue
+        if ours == "FAIRLEAD_MAX_BODY_BYTES":
+            with suppress(ValueError):
+                value = str(int(value) * 2**20)
+        added[ours] = value
+    return added
+
+
+def sagemaker_routes(service: Service) -> APIRouter:
+    """`/models`: what is served, and whether another model may be."""
+    router = APIRouter(prefix="/models", tags=["SageMaker"], default_response_class=Response)
+    _add_lists(router, service)
+    _add_control(router, service)
+    return router
+
+
+def _add_lists(router: APIRouter, service: Service) -> None:
+    @router.get("", name="sagemaker_models")
+    async def models(next_page_token: str = "") -> Response:
+        """The models by name, 100 at a time."""
+        served: Mapping[str, Model] = service.models
+        names = sorted(name for name in served if name > next_page_token)
+        page: dict[str, Any] = {"models": [_document(served[name]) for name in names[:PAGE]]}
+        if len(names) > PAGE:
+            page["nextPageToken"] = names[PAGE - 1]
+        return _json(page)
+
+    @router.get("/{name}", name="sagemaker_model")
+    async def model(name: str) -> Response:
+        """Whether a model is served, and from which folder."""
+        found = service.models.get(name)
+        return _refused(404, NO_MODEL) if found is None else _json(_document(found))
+
+
+def _add_control(router: APIRouter, service: Service) -> None:
+    @router.post("", name="sagemaker_load")
+    async def load(request: Request) -> Response:
+        """Serve a bundle under a name; answers when it is served."""
+        if not service.settings.model_control:
+            return _refused(403, NO_CONTROL)
+        try:
+            asked = msgspec.json.decode(await request.body(), type=LoadRequest)
+        except (ValueError, RecursionError):
+            return _refused(400, NO_LOAD)
+        if not asked.url or NAME.fullmatch(asked.model_name) is None:
+            return _refused(400, NO_LOAD)
+        if asked.model_name in service.models:
+            return _refused(409, "a model of this name is served already")
+        return await _load(service, asked)
+
+    @router.delete("/{name}", name="sagemaker_unload")
+    async def unload(name: str) -> Response:
+        """Serve a model no longer."""
+        if not service.settings.model_control:
+            return _refused(403, NO_CONTROL)
+        try:
+            await service.unload(name)
+        except KeyError:
+            return _refused(404, NO_MODEL)
+        return _json({"modelName": name})
+
+
+async def _load(service: Service, asked: LoadRequest) -> Response:
+    """Load a model, or leave nothing of it behind."""
+    name = asked.model_name
+    try:
+        await service.load(name, Path(asked.url))
+    except BundleError as error:
+        return _refused(400, str(error))
+    except (MemoryError, StorageError):
+        await _forget(service, name)
+        return _refused(507, "there is no room for another model; unload one")
+    if name not in service.models:
+        await _forget(service, name)
+        return _refused(400, "the bundle is not sound; the service's log says why")
+    return _json(_document(service.models[name]))
+
+
+async def _forget(service: Service, name: str) -> None:
+    # What could not be loaded now is not to come back by itself.
+    with suppress(KeyError, MemoryError, StorageError):
+        await service.unload(name)
+
+
+def _document(model: Model) -> dict[str, str]:
+    url = model.primary.predictor.bundle.path
+    return {"modelName": model.name, "modelUrl": str(url)}
+
+
+def _refused(status: int, reason: str) -> Response:
+    return Response(refuse(status, reason), status, media_type="application/json")
+
+
+def _json(content: Any) -> Response:
+    return Response(msgspec.json.encode(content), media_type="application/json")
