@@ -24,7 +24,9 @@ FairleadError
 │   ├── AliasMovedError            somebody else moved the alias first
 │   ├── NothingToRollBackError     the present champion is the first
 │   ├── AliasNameError             no registry takes such a name
+│   ├── TrafficError               whoever shares out the traffic
 │   └── RegistryUnavailableError   the registry does not answer
+├── LedgerError           whoever changed the ledger by hand
 ├── LogQueryError         whoever asks the prediction log
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
@@ -399,6 +401,30 @@ class LogQueryError(FairleadError):
 
     def __str__(self) -> str:
         return f"cannot ask the prediction log: found {self.found}\nexpected {self.expected}"
+
+
+@dataclass(eq=False)
+class TrafficError(RegistryError):
+    """Traffic cannot be split as was asked; every fault is listed."""
+
+    code: ClassVar[str] = "traffic"
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n  ".join(["the traffic cannot be split like that", *self.problems])
+
+
+@dataclass(eq=False)
+class LedgerError(FairleadError):
+    """A line of the ledger is not what was appended, or not where."""
+
+    code: ClassVar[str] = "ledger"
+    path: Path
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}"
 
 
 @dataclass(eq=False)

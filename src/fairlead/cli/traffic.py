@@ -166,7 +166,7 @@ def _set_served(url: str, wanted: Traffic, model: str | None, reason: str) -> No
 
 
 def _weights(shares: list[str]) -> dict[str, float]:
-    from fairlead.registry.traffic import TrafficError
+    from fairlead.errors import TrafficError
 
     weights: dict[str, float] = {}
     for share in shares:

@@ -11,27 +11,14 @@ import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
-from fairlead.errors import FairleadError, StorageError
+from fairlead.errors import LedgerError, StorageError
 
 log = logging.getLogger(__name__)
 
 FIRST = "0" * 64
 """What stands for the line before the first one."""
-
-
-@dataclass(eq=False)
-class LedgerError(FairleadError):
-    """A line of the ledger is not what was appended, or not where."""
-
-    code: ClassVar[str] = "ledger"
-    path: Path
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
-from fairlead.errors import RegistryError
+from fairlead.errors import TrafficError
 from fairlead.project.spec import ServingSpec, is_sticky
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHALLENGER, CHAMPION
@@ -19,17 +19,6 @@ KEYS = ("weights", "shadow", "sticky")
 
 # An alias, a version's number, or the first digits of a bundle's digest.
 ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-
-
-@dataclass(eq=False)
-class TrafficError(RegistryError):
-    """Traffic cannot be split as was asked; every fault is listed."""
-
-    code: ClassVar[str] = "traffic"
-    problems: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n  ".join(["the traffic cannot be split like that", *self.problems])
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import msgspec
 from fastapi import APIRouter, Header, Request, Response
 from msgspec import Struct
 
+from fairlead.errors import TrafficError
 from fairlead.registry.ledger import Ledger
-from fairlead.registry.traffic import Traffic, TrafficError
+from fairlead.registry.traffic import Traffic
 from fairlead.serving.errors import Problem, RequestRefusedError, unprocessable
 from fairlead.serving.routes import model_of
 from fairlead.serving.service import Service

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from fairlead.serving.admin import admin_routes
 from fairlead.serving.errors import INTERNAL, Problem, RequestRefusedError
 from fairlead.serving.operations import refuse
+from fairlead.serving.protocols import open_inference
 from fairlead.serving.protocols.kserve_v1 import kserve_v1_routes
 from fairlead.serving.protocols.mlflow import mlflow_routes
 from fairlead.serving.protocols.open_inference_routes import open_inference_routes
@@ -116,8 +117,5 @@ async def _refuse(request: Request, error: Exception) -> Response:
     elif isinstance(error, HTTPException):
         status, told, headers = error.status_code, error.detail, error.headers
     protocol = request.url.path.partition("/")[2].partition("/")[0]
-    if protocol in ("v1", "v2"):
-        content = msgspec.json.encode({"error": str(told)})
-    else:
-        content = refuse(status, told)
-    return Response(content, status, headers, media_type="application/json")
+    word = open_inference.refuse if protocol in ("v1", "v2") else refuse
+    return Response(word(status, told), status, headers, media_type="application/json")

@@ -175,10 +175,9 @@ class Gateway:
         seconds = time.perf_counter() - started
         service = self.service
         service.recorder.add(way.series, 200, seconds, answer.X, answer.scores, answer.refused)
-        if answer.scores is not None and way.deployment.target is not None:
-            service.log.add(  # type: ignore[union-attr]  # there is a target: there is a log
-                way.deployment.target, request.id, way.route, answer.X, answer.scores, seconds
-            )
+        target = way.deployment.target
+        if service.log is not None and target is not None and answer.scores is not None:
+            service.log.add(target, request.id, way.route, answer.X, answer.scores, seconds)
         self.lines.add(endpoint.operation.name, 200, seconds, request.id, len(answer.X))
         follower = endpoint.model.shadow
         if follower is not None and service.shadow is not None:
@@ -197,8 +196,9 @@ class Gateway:
     def flush(self) -> None:
         """Fold what was counted and hand the logs to their writers; takes under a millisecond."""
         self._pending = 0
-        self.service.recorder.fold()
         self.lines.flush()
+        self.service.recorder.total("log_lines_lost", self.lines.lost)
+        self.service.recorder.fold()
         if self.service.log is not None:
             self.service.log.flush()
 

@@ -13,9 +13,8 @@ from fairlead.errors import BundleError
 from fairlead.serving.app import make_app
 from fairlead.serving.endpoints import endpoints
 from fairlead.serving.predictor import Predictor
-from fairlead.serving.records import label_of
 from fairlead.serving.service import Deployment, Generation, Model, Service
-from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version
+from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version, served_alone
 from fairlead.serving.traffic import Splitter
 
 log = logging.getLogger(__name__)
@@ -32,6 +31,8 @@ class Loader:
         service.loader = self
         self.file = file
         self._stamp: tuple[int, int] | None = None
+        self._made: tuple[dict[str, Served], str | None] | None = None
+        self._refused = False
         self._turn = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -41,7 +42,7 @@ class Loader:
             if stamp is None or stamp == self._stamp:
                 return
             self._stamp = stamp
-            generation = await asyncio.to_thread(self.make, stamp)
+            generation = await asyncio.to_thread(self.make)
             if generation is not None:
                 self.service.generation = generation
                 served = [
@@ -64,9 +65,7 @@ class Loader:
             if bundle is None:
                 served = table.unloaded[name]
             else:
-                label = label_of(None, bundle.digest)
-                version = Version(str(bundle.path.resolve()), bundle.digest)
-                served = Served({label: version}, {label: Route(label)})
+                served = served_alone(bundle.path, bundle.digest)
             unloaded = {each: was for each, was in table.unloaded.items() if each != name}
             models = {**table.models, name: served}
             return Table(models, table.default or name, table.troubles, unloaded)
@@ -90,12 +89,17 @@ class Loader:
         await asyncio.to_thread(self.file.edit, change)
         await self.follow()
 
-    def make(self, stamp: tuple[int, int]) -> Generation | None:
-        """Load what the table names; None where the table cannot be read."""
+    def make(self) -> Generation | None:
+        """Load what the table names; None where nothing is to be served otherwise than now."""
         try:
             table = self.file.read()
         except ValueError as error:
             self._report((Trouble("table_unreadable", str(error), since=time.time()),))
+            return None
+        wanted = (table.models, table.default)
+        if wanted == self._made and not self._refused:
+            # Only its troubles have changed.
+            self._report(table.troubles)
             return None
         before = self.service.generation
         troubles: list[Trouble] = []
@@ -109,7 +113,8 @@ class Loader:
         paths = endpoints(models, default, self.service.recorder)
         app = make_app(self.service, models, default, paths)
         short = {path.encode(): endpoint for path, endpoint in paths.items() if path.isascii()}
-        return Generation(models, default, paths, short, app, stamp)
+        self._made, self._refused = wanted, bool(troubles)
+        return Generation(models, default, paths, short, app)
 
     def _model(
         self,

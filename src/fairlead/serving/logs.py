@@ -98,6 +98,11 @@ class RequestLines:
         if self._enabled:
             self._kept.append((time.time(), route, status, seconds, request_id, rows))
 
+    @property
+    def lost(self) -> int:
+        """Pieces of the log that nobody took."""
+        return self._writer.lost
+
     def flush(self) -> None:
         """Hand what was kept to the writer."""
         if not self._kept:

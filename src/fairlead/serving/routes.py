@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version as installed
-from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -13,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from fairlead.serving.errors import RequestRefusedError
 from fairlead.serving.metrics import expose
 from fairlead.serving.monitor import document, minutes
+from fairlead.serving.responses import as_json
 from fairlead.serving.service import Model, Service
 
 
@@ -45,42 +45,44 @@ def _add_information(router: APIRouter, service: Service) -> None:
         served = {name: model.version_document() for name, model in service.models.items()}
         first = served.get(service.default or "", {})
         facts = {"fairlead": installed("fairlead"), **first, "models": list(served.values())}
-        return _json({"service": "fairlead", **facts, "docs": "/docs", "openapi": "/openapi.json"})
+        return as_json(
+            {"service": "fairlead", **facts, "docs": "/docs", "openapi": "/openapi.json"}
+        )
 
     @router.get("/model_info", tags=["information"])
     async def model_info() -> Response:
         """The public part of the manifest: contract, parameters, metrics, provenance."""
-        return _json(model_of(service, None).model_document())
+        return as_json(model_of(service, None).model_document())
 
     @router.get("/models/{name}/model_info", tags=["information"])
     async def named_model_info(name: str) -> Response:
         """The same of a named model."""
-        return _json(model_of(service, name).model_document())
+        return as_json(model_of(service, name).model_document())
 
     @router.get("/version", tags=["information"])
     async def version() -> Response:
         """Which version answers: number, alias and the bundle's digest."""
         model = model_of(service, None)
-        return _json({"fairlead": installed("fairlead"), **model.version_document()})
+        return as_json({"fairlead": installed("fairlead"), **model.version_document()})
 
     @router.get("/models/{name}/traffic", tags=["information"])
     async def traffic(name: str) -> Response:
         """Which versions of a model answer which share of its requests."""
-        return _json(model_of(service, name).traffic_document())
+        return as_json(model_of(service, name).traffic_document())
 
 
 def _add_health(router: APIRouter, service: Service) -> None:
     def state(word: str) -> Response:
         troubles = [msgspec.to_builtins(trouble) for trouble in service.troubles]
         if service.ready:
-            return _json({"status": word, "troubles": troubles})
+            return as_json({"status": word, "troubles": troubles})
         status = "draining" if service.draining else "not ready"
-        return _json({"status": status, "troubles": troubles}, 503)
+        return as_json({"status": status, "troubles": troubles}, 503)
 
     @router.get("/livez", tags=["health"])
     async def livez() -> Response:
         """The process runs."""
-        return _json({"status": "alive"})
+        return as_json({"status": "alive"})
 
     @router.get("/readyz", tags=["health"], responses={503: {"description": "Stopping"}})
     async def readyz() -> Response:
@@ -101,7 +103,7 @@ def _add_monitoring(router: APIRouter, service: Service) -> None:
         except ValueError as error:
             raise RequestRefusedError(422, str(error)) from None
         contract = model.primary.predictor.bundle.contract
-        return _json(document(service.merged(), model.name, contract, length))
+        return as_json(document(service.merged(), model.name, contract, length))
 
     @router.get("/monitor/basic", tags=["monitoring"])
     async def monitor_basic(window: str = "1h") -> Response:
@@ -117,7 +119,3 @@ def _add_monitoring(router: APIRouter, service: Service) -> None:
     async def metrics() -> Response:
         """Metrics in Prometheus' text format, over all workers."""
         return Response(expose(service.merged()), media_type=CONTENT_TYPE_LATEST)
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")

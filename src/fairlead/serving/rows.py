@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from fairlead.data.contract import Contract
 from fairlead.serving.columns import UsualColumns
 from fairlead.serving.errors import Problem
-from fairlead.serving.values import Location, ValueRefusedError, value_reader
-from fairlead.serving.values import may_be_absent as may_be_absent
-from fairlead.serving.values import plain as plain
+from fairlead.serving.values import (
+    Location,
+    ValueRefusedError,
+    may_be_absent,
+    value_reader,
+)
 
 ReadRow = Callable[[Any, Location], list[float]]
 

@@ -8,7 +8,7 @@ from fairlead.bundle.reading import Bundle
 from fairlead.data.encoding import EXACT_INTEGERS
 from fairlead.project.spec import ColumnSpec
 from fairlead.serving.predictor import Predictor
-from fairlead.serving.rows import may_be_absent, plain
+from fairlead.serving.values import may_be_absent, plain
 
 JsonSchema = dict[str, Any]
 

@@ -158,7 +158,6 @@ class Generation:
         endpoints: path -> endpoint.
         short: the same by the bytes of a request line.
         app: answers everything that is no prediction.
-        stamp: of the routing table it was made from.
     """
 
     models: Mapping[str, Model] = field(default_factory=dict)
@@ -166,7 +165,6 @@ class Generation:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     short: Mapping[bytes, Endpoint] = field(default_factory=dict)
     app: Any = None
-    stamp: tuple[int, int] | None = None
 
 
 @dataclass

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from fairlead.serving.records import label_of
 from fairlead.storage import write_whole
 
 
@@ -56,6 +57,17 @@ class Served(Struct, frozen=True, forbid_unknown_fields=True):
     routes: dict[str, Route]
     shadow: str | None = None
     sticky: str | None = None
+
+
+def served_alone(path: Path, digest: str) -> Served:
+    """What is served of a bundle that is named by its folder: this version and no other.
+
+    Args:
+        path: the bundle's folder.
+        digest: SHA-256 of its manifest.
+    """
+    label = label_of(None, digest)
+    return Served({label: Version(str(path.resolve()), digest)}, {label: Route(label)})
 
 
 class Trouble(Struct, frozen=True, forbid_unknown_fields=True):

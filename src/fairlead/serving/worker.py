@@ -33,11 +33,10 @@ from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.serving.protocols.sagemaker import sagemaker_settings
 from fairlead.serving.recorder import Recorder
-from fairlead.serving.records import label_of
 from fairlead.serving.service import Deployment, Service
 from fairlead.serving.shadow import Shadow
 from fairlead.serving.snapshots import Snapshots
-from fairlead.serving.table import Route, Served, Table, TableFile, Version
+from fairlead.serving.table import Table, TableFile, served_alone
 from fairlead.settings import MAX_PORT, Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -79,7 +78,7 @@ class Server(uvicorn.Server):
         if not self._service.models and not self._service.settings.model_control:
             self.should_exit = True
             return
-        self._beat()
+        self._service.write_snapshot()
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -106,7 +105,7 @@ class Server(uvicorn.Server):
         if counter % FOLLOW_TICKS == 0 and (self._following is None or self._following.done()):
             self._following = asyncio.create_task(self._loader.follow())
         if counter % SNAPSHOT_TICKS == 0:
-            self._beat()
+            self._service.write_snapshot()
             if os.getppid() != self._parent and not self._service.draining:
                 log.error("supervisor_gone")
                 self._drain()
@@ -117,9 +116,6 @@ class Server(uvicorn.Server):
         )
         late = time.monotonic() > self._listen_until
         return leave or (self._service.draining and (idle or late))
-
-    def _beat(self) -> None:
-        self._service.write_snapshot()
 
     def _drain(self, **fields: int) -> None:
         self._service.draining = True
@@ -172,9 +168,7 @@ def table_of(paths: Sequence[Path]) -> Table:
     models = {}
     for path in paths:
         bundle = load_bundle(path)
-        label = label_of(None, bundle.digest)
-        version = Version(str(path.resolve()), bundle.digest)
-        models[bundle.name] = Served({label: version}, {label: Route(label)})
+        models[bundle.name] = served_alone(path, bundle.digest)
     return Table(models, next(iter(models), None))
 
 

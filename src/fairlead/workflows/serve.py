@@ -21,10 +21,11 @@ from fairlead.errors import (
     ModelVersionNotFoundError,
     RegistryUnavailableError,
     StorageError,
+    TrafficError,
 )
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION, ModelVersion
-from fairlead.registry.traffic import Traffic, TrafficError, from_spec, read_traffic
+from fairlead.registry.traffic import Traffic, from_spec, read_traffic
 from fairlead.serving.records import label_of
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version
 from fairlead.workflows.store import STATE, bundles_of

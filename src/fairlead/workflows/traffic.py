@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fairlead.errors import FairleadError, ModelVersionNotFoundError
+from fairlead.errors import FairleadError, ModelVersionNotFoundError, TrafficError
 from fairlead.registry.arrival import refuse_strangers
 from fairlead.registry.ledger import Entry, Ledger
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION, ModelVersion
-from fairlead.registry.traffic import NOTE, Traffic, TrafficError, read_traffic, write_traffic
+from fairlead.registry.traffic import NOTE, Traffic, read_traffic, write_traffic
 from fairlead.workflows.store import STATE
 
 KIND = "traffic"

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.errors import StorageError
-from fairlead.registry.ledger import FIRST, Ledger, LedgerError
+from fairlead.errors import LedgerError, StorageError
+from fairlead.registry.ledger import FIRST, Ledger
 
 WRITER = """
 import sys

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.registry.traffic import TrafficError
+from fairlead.errors import TrafficError
 from fairlead.serving.exchange import Request
 from fairlead.serving.table import Route
 from fairlead.serving.traffic import HEAD_BYTES, Splitter

@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from fairlead.adapters.memory_registry import MemoryRegistry
-from fairlead.errors import ModelVersionNotFoundError, RegistryUnavailableError, StorageError
+from fairlead.errors import (
+    ModelVersionNotFoundError,
+    RegistryUnavailableError,
+    StorageError,
+    TrafficError,
+)
 from fairlead.registry.ledger import Ledger
 from fairlead.registry.promotion import promote
-from fairlead.registry.traffic import NOTE, Traffic, TrafficError, read_traffic
+from fairlead.registry.traffic import NOTE, Traffic, read_traffic
 from fairlead.testing.registry import sample_bundle
 from fairlead.workflows.models import move_alias
 from fairlead.workflows.traffic import (

@@ -12,6 +12,7 @@ from fairlead.serving.exchange import Answer, Request
 from fairlead.serving.predictor import Predictor, parse
 from fairlead.serving.protocols.open_inference import operation
 from fairlead.serving.protocols.open_inference import refuse as refuse
+from fairlead.serving.responses import as_json
 from fairlead.serving.rows import not_a_list, not_an_object
 from fairlead.serving.schema import EXAMPLE_ROWS
 from fairlead.serving.service import Service
@@ -78,14 +79,14 @@ def kserve_v1_routes(service: Service) -> APIRouter:
     @router.get("", name="v1_models")
     async def models() -> Response:
         """The names of the models."""
-        return _json({"models": list(service.models)})
+        return as_json({"models": list(service.models)})
 
     @router.get("/{name}", name="v1_model")
     async def model(name: str) -> Response:
         """Whether a model answers; 503 while stopping."""
         if name not in service.models:
             return _unknown()
-        return _json({"name": name, "ready": service.ready}, 200 if service.ready else 503)
+        return as_json({"name": name, "ready": service.ready}, 200 if service.ready else 503)
 
     # A model that is served is answered before FastAPI is asked.
     @router.post("/{name}:predict", name="v1_predict", include_in_schema=False)
@@ -99,10 +100,6 @@ def kserve_v1_routes(service: Service) -> APIRouter:
 
 def _unknown() -> Response:
     return Response(refuse(404, "no such model is served"), 404, media_type="application/json")
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
 def _list_of(key: str, items: dict[str, Any], most: int) -> dict[str, Any]:

@@ -21,13 +21,8 @@ from fairlead.serving.protocols.tensors import (
     read_bytes,
     read_data,
 )
-from fairlead.serving.rows import (
-    SHOWN_EXTRAS,
-    SHOWN_NAME,
-    RowRefusedError,
-    may_be_absent,
-    not_permitted,
-)
+from fairlead.serving.rows import SHOWN_EXTRAS, SHOWN_NAME, RowRefusedError, not_permitted
+from fairlead.serving.values import may_be_absent
 
 FLOATS = ("FP64", "FP32", "FP16")
 ACCEPTED: dict[str, tuple[str, ...]] = {

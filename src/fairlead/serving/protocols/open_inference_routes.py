@@ -14,13 +14,13 @@ from msgspec import Struct
 from fairlead.errors import BundleError
 from fairlead.serving.protocols.open_inference import inputs_of, outputs_of, refuse
 from fairlead.serving.protocols.tensors import Parameters
+from fairlead.serving.responses import NO_CONTROL, as_json
 from fairlead.serving.service import Model, Service
 
 PLATFORM = "fairlead_onnx"
 TAG = "Open Inference Protocol v2"
 NO_MODEL = "no such model is served; GET /v2/models lists them"
 NO_VERSION = "no such version of the model is served; its metadata list them"
-NO_CONTROL = "models are not loaded or unloaded by request here: FAIRLEAD_MODEL_CONTROL is off"
 
 
 class IndexRequest(Struct):
@@ -69,24 +69,24 @@ def _add_health(router: APIRouter, service: Service) -> None:
         if service.settings.model_control:
             extensions.append("model_repository")
         version = installed("fairlead")
-        return _json({"name": "fairlead", "version": version, "extensions": extensions})
+        return as_json({"name": "fairlead", "version": version, "extensions": extensions})
 
     @router.get("/health/live", name="v2_live")
     async def live() -> Response:
         """The process runs."""
-        return _json({"live": True})
+        return as_json({"live": True})
 
     @router.get("/health/ready", name="v2_ready", responses={503: {"description": "Stopping"}})
     async def ready() -> Response:
         """Every model passed its golden rows and requests are welcome; 503 while stopping."""
-        return _json({"ready": service.ready}, _status(service))
+        return as_json({"ready": service.ready}, _status(service))
 
 
 def _add_models(router: APIRouter, service: Service) -> None:
     @router.get("/models", name="v2_models")
     async def models() -> Response:
         """The names of the models."""
-        return _json({"models": list(service.models)})
+        return as_json({"models": list(service.models)})
 
     @router.get("/models/{name}", name="v2_model")
     @router.get("/models/{name}/versions/{version}", name="v2_model_version")
@@ -95,7 +95,7 @@ def _add_models(router: APIRouter, service: Service) -> None:
         found = _find(service, name, version)
         if isinstance(found, str):
             return _refused(404, found)
-        return _json(_metadata(found, version))
+        return as_json(_metadata(found, version))
 
     @router.get("/models/{name}/ready", name="v2_model_ready")
     @router.get("/models/{name}/versions/{version}/ready", name="v2_model_version_ready")
@@ -104,7 +104,7 @@ def _add_models(router: APIRouter, service: Service) -> None:
         found = _find(service, name, version)
         if isinstance(found, str):
             return _refused(404, found)
-        return _json({"name": name, "ready": service.ready}, _status(service))
+        return as_json({"name": name, "ready": service.ready}, _status(service))
 
     # A model that is served is answered before FastAPI is asked.
     @router.post("/models/{name}/infer", include_in_schema=False)
@@ -129,7 +129,7 @@ def _add_repository(router: APIRouter, service: Service) -> None:
             for name, model in service.models.items()
             for label in model.deployments
         ]
-        return _json(listed if service.ready or not asked.ready else [])
+        return as_json(listed if service.ready or not asked.ready else [])
 
     @router.post("/repository/models/{name}/load", name="v2_repository_load")
     async def load(name: str, request: Request) -> Response:
@@ -147,7 +147,7 @@ def _add_repository(router: APIRouter, service: Service) -> None:
             return _refused(400, str(error))
         except KeyError:
             return _refused(404, "no such model was unloaded; name the folder of a bundle as path")
-        return _json({"name": name, "load": True})
+        return as_json({"name": name, "load": True})
 
     @router.post("/repository/models/{name}/unload", name="v2_repository_unload")
     async def unload(name: str) -> Response:
@@ -158,7 +158,7 @@ def _add_repository(router: APIRouter, service: Service) -> None:
             await service.unload(name)
         except KeyError:
             return _refused(404, NO_MODEL)
-        return _json({"name": name, "unload": True})
+        return as_json({"name": name, "unload": True})
 
 
 def _find(service: Service, name: str, version: str | None) -> Model | str:
@@ -189,7 +189,3 @@ def _status(service: Service) -> int:
 
 def _refused(status: int, reason: str) -> Response:
     return Response(refuse(status, reason), status, media_type="application/json")
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")

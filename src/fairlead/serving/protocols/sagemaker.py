@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from fairlead.errors import BundleError, StorageError
 from fairlead.serving.protocols.mlflow import refuse
+from fairlead.serving.responses import NO_CONTROL, as_json
 from fairlead.serving.service import Model, Service
 
 PAGE = 100
 """Models that one answer lists."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 NO_MODEL = "no such model is served; GET /models lists them"
-NO_CONTROL = "models are not loaded or unloaded by request here: FAIRLEAD_MODEL_CONTROL is off"
 NO_LOAD = 'expected {"model_name": "a name", "url": "folder of a bundle"}'
 
 SETTINGS = {
@@ -78,13 +78,13 @@ def _add_lists(router: APIRouter, service: Service) -> None:
         page: dict[str, Any] = {"models": [_document(served[name]) for name in names[:PAGE]]}
         if len(names) > PAGE:
             page["nextPageToken"] = names[PAGE - 1]
-        return _json(page)
+        return as_json(page)
 
     @router.get("/{name}", name="sagemaker_model")
     async def model(name: str) -> Response:
         """Whether a model is served, and from which folder."""
         found = service.models.get(name)
-        return _refused(404, NO_MODEL) if found is None else _json(_document(found))
+        return _refused(404, NO_MODEL) if found is None else as_json(_document(found))
 
 
 def _add_control(router: APIRouter, service: Service) -> None:
@@ -112,7 +112,7 @@ def _add_control(router: APIRouter, service: Service) -> None:
             await service.unload(name)
         except KeyError:
             return _refused(404, NO_MODEL)
-        return _json({"modelName": name})
+        return as_json({"modelName": name})
 
 
 async def _load(service: Service, asked: LoadRequest) -> Response:
@@ -128,7 +128,7 @@ async def _load(service: Service, asked: LoadRequest) -> Response:
     if name not in service.models:
         await _forget(service, name)
         return _refused(400, "the bundle is not sound; the service's log says why")
-    return _json(_document(service.models[name]))
+    return as_json(_document(service.models[name]))
 
 
 async def _forget(service: Service, name: str) -> None:
@@ -144,7 +144,3 @@ def _document(model: Model) -> dict[str, str]:
 
 def _refused(status: int, reason: str) -> Response:
     return Response(refuse(status, reason), status, media_type="application/json")
-
-
-def _json(content: Any) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")
