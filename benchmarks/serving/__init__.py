@@ -1,0 +1,1 @@
+"""Fairlead and its peers, side by side on one machine."""
