@@ -16,6 +16,7 @@ from benchmarks.serving.environments import PEERS
 from benchmarks.serving.load import Load, LoadError, put_load
 from benchmarks.serving.machine import environment
 from benchmarks.serving.models import Model
+from benchmarks.serving.overload import Overload, overload
 from benchmarks.serving.processes import Processes
 from benchmarks.serving.questions import (
     MANY,
@@ -134,6 +135,17 @@ class Bench:
             results.rounds += 1
             longest = max(longest, time.monotonic() - began)
         return results
+
+    def overloads(self) -> list[Overload]:
+        """What more load than it can do does to Fairlead, model by model."""
+        found = []
+        for model in self.models:
+            print(f"overload: {model}", flush=True)
+            with self._started(SERVERS["fairlead"], model) as running:
+                shape = running.server.shape
+                bodies = [body for body, _ in running.questions.bodies(shape, MANY)]
+                found.append(overload(model, running.port, shape.many or "", bodies))
+        return found
 
     def _visit(self, name: str, model: str, results: Results) -> None:
         """All loads on one server with one model; what fails is noted and not tried again."""

@@ -119,10 +119,7 @@ def load_bundle(path: Path | str) -> Bundle:
         BundleError: it is not what was written; all faults are listed.
     """
     path = Path(path)
-    faults = _file_faults(path)
-    if faults:
-        raise BundleError(path, tuple(faults))
-    bundle = Bundle(path, (path / MANIFEST).read_bytes())
+    bundle = Bundle(path, check_files(path))
     golden = bundle.golden()
     differing = differing_rows(golden, bundle.score(bundle.encode(golden["records"])))
     if differing:
@@ -139,14 +136,34 @@ def verify_bundle(path: Path | str) -> Bundle:
     Raises:
         BundleError: it is not what was written; all faults are listed.
     """
-    path = Path(path)
-    bundle = load_bundle(path)
-    named = {MANIFEST, SEAL, *bundle.manifest["files"]}
-    present = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-    if present - named:
-        strangers = tuple(f"{name} is not named in {MANIFEST}" for name in sorted(present - named))
-        raise BundleError(path, strangers)
-    return bundle
+    check_files(Path(path), complete=True)
+    return load_bundle(path)
+
+
+def check_files(path: Path, *, complete: bool = False) -> bytes:
+    """Check every digest of a bundle without loading it; returns its manifest.
+
+    Args:
+        path: the folder.
+        complete: refuse files that the manifest does not name, too.
+
+    Raises:
+        BundleError: it is not what was written; all faults are listed.
+    """
+    if not path.is_dir():
+        raise BundleError(path, ("there is no such folder",))
+    missing = [f"{name} is missing" for name in (MANIFEST, SEAL) if not (path / name).is_file()]
+    if missing:
+        raise BundleError(path, tuple(missing))
+    text = (path / MANIFEST).read_bytes()
+    faults = _file_faults(path, text)
+    if not faults and complete:
+        named = {MANIFEST, SEAL, *json.loads(text)["files"]}
+        present = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+        faults = [f"{name} is not named in {MANIFEST}" for name in sorted(present - named)]
+    if faults:
+        raise BundleError(path, tuple(faults))
+    return text
 
 
 def scores(session: Session, X: NDArray[np.float64], classes: NDArray[Any]) -> Scores:
@@ -158,13 +175,7 @@ def scores(session: Session, X: NDArray[np.float64], classes: NDArray[Any]) -> S
     return Scores(classes[prediction[:, 0]], probabilities)
 
 
-def _file_faults(path: Path) -> list[str]:
-    if not path.is_dir():
-        return ["there is no such folder"]
-    missing = [f"{name} is missing" for name in (MANIFEST, SEAL) if not (path / name).is_file()]
-    if missing:
-        return missing
-    text = (path / MANIFEST).read_bytes()
+def _file_faults(path: Path, text: bytes) -> list[str]:
     if (path / SEAL).read_bytes() != seal(text):
         return [f"{MANIFEST} and {SEAL} do not belong together: one of them was changed"]
     try:

@@ -25,6 +25,8 @@ class Session:
         # The graph runs as it is written: onnxruntime 1.31 has rules that change bits, such as
         # dropping a division by 0.99999999, which is 1 in single precision. They save no time.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        # The arena keeps the memory of the largest request for ever, and saves no time.
+        options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         self._session = ort.InferenceSession(
             str(model) if isinstance(model, Path) else model,

@@ -30,7 +30,7 @@ from fairlead.serving.prediction_segments import (
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-FLUSH_ROWS = 5_000
+FLUSH_ROWS = 1_000
 """So many rows are encoded at once, not later: the event loop is not to stand still for long."""
 LINE_VALUES = 20_000
 """A request with more values takes several lines, so that none is larger than a reader's buffer."""
@@ -198,6 +198,8 @@ class PredictionLog:
             if block is None:
                 break
             self._write(*block)
+            # Or it stays, with its megabytes, until the next one comes.
+            del block
             self._finish_full()
         for target in list(self._writing):
             self._finish(target)

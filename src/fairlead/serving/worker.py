@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import json
 import logging
 import math
 import os
@@ -24,12 +25,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from fairlead.bundle.golden import Scores
-from fairlead.bundle.reading import load_bundle
+from fairlead.bundle.manifest import digest
+from fairlead.bundle.reading import check_files
 from fairlead.errors import BundleError, SettingsError
 from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
 from fairlead.serving.loading import Loader
 from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
+from fairlead.serving.memory import keep_large_apart, release
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.serving.protocols.sagemaker import sagemaker_settings
 from fairlead.serving.recorder import Recorder
@@ -49,6 +52,7 @@ SHADOW = "shadow"
 """Route under which a shadow's predictions are logged."""
 FOLLOW_TICKS = 2
 SNAPSHOT_TICKS = 10
+RELEASE_TICKS = 50
 GC_THRESHOLD = 50_000
 """New objects after which the collector runs; a request leaves none that only it could free."""
 SWITCH_INTERVAL_S = 0.0005
@@ -71,6 +75,7 @@ class Server(uvicorn.Server):
         self._listen_until = math.inf
         self._parent = os.getppid()
         self._following: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load what is to be served, listen, and say where."""
@@ -82,6 +87,7 @@ class Server(uvicorn.Server):
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        release()
         gc.set_threshold(GC_THRESHOLD)
         await super().startup(sockets=sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
@@ -104,6 +110,8 @@ class Server(uvicorn.Server):
         self._gateway.flush()
         if counter % FOLLOW_TICKS == 0 and (self._following is None or self._following.done()):
             self._following = asyncio.create_task(self._loader.follow())
+        if counter % RELEASE_TICKS == 0:
+            self._releasing = asyncio.create_task(asyncio.to_thread(release))
         if counter % SNAPSHOT_TICKS == 0:
             self._service.write_snapshot()
             if os.getppid() != self._parent and not self._service.draining:
@@ -163,12 +171,13 @@ def table_of(paths: Sequence[Path]) -> Table:
     """The routing table of bundles that are served by their folders.
 
     Raises:
-        BundleError: one of them is not sound.
+        BundleError: a file of one of them is not what was written.
     """
     models = {}
     for path in paths:
-        bundle = load_bundle(path)
-        models[bundle.name] = served_alone(path, bundle.digest)
+        # Whoever serves it loads it, and replays its golden rows.
+        manifest = check_files(path)
+        models[str(json.loads(manifest)["name"])] = served_alone(path, digest(manifest))
     return Table(models, next(iter(models), None))
 
 
@@ -193,6 +202,7 @@ def serve(
         0 after a graceful stop, 1 where nothing could be loaded.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    keep_large_apart()
     gateway, loader = make_gateway(state, settings, writer, worker_id)
     config = uvicorn.Config(
         with_cors(gateway, settings),
