@@ -50,23 +50,25 @@ def endpoints(
     for name, model in models.items():
         for template, operation in NAMED.items():
             path = template.format(name=name)
-            found[path] = _endpoint(path, operation, model, recorder)
+            found[path] = _endpoint(path, template, operation, model, recorder)
         for label, deployment in model.deployments.items():
             path = OF_VERSION.format(name=name, version=label)
             way = _way(model.alias_of(deployment) or label, deployment, INFER, recorder)
-            found[path] = Endpoint(path, INFER, model, {way.route: way}, way)
+            found[path] = Endpoint(path, OF_VERSION, INFER, model, {way.route: way}, way)
     if default is not None:
         for path, operation in SHORT.items():
-            found[path] = _endpoint(path, operation, models[default], recorder)
+            found[path] = _endpoint(path, path, operation, models[default], recorder)
     return found
 
 
-def _endpoint(path: str, operation: Operation, model: Model, recorder: Recorder) -> Endpoint:
+def _endpoint(
+    path: str, template: str, operation: Operation, model: Model, recorder: Recorder
+) -> Endpoint:
     ways = {
         route: _way(route, deployment, operation, recorder)
         for route, deployment in model.routes.items()
     }
-    return Endpoint(path, operation, model, ways, ways.get(model.splitter.only or ""))
+    return Endpoint(path, template, operation, model, ways, ways.get(model.splitter.only or ""))
 
 
 def _way(route: str, deployment: Deployment, operation: Operation, recorder: Recorder) -> Way:

@@ -131,6 +131,7 @@ class Endpoint:
 
     Attributes:
         path: as requests give it.
+        template: the same with `{name}` and `{version}` for what differs.
         operation: what it does.
         model: with which model.
         ways: route -> its version; one alone for a path that names a version.
@@ -138,6 +139,7 @@ class Endpoint:
     """
 
     path: str
+    template: str
     operation: Operation
     model: Model
     ways: Mapping[str, Way]
