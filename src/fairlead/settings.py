@@ -80,6 +80,8 @@ class Settings(BaseModel):
     """Columns that are not logged at all."""
     prediction_log_days: int = Field(default=7, ge=1)
     """Days that logged predictions are kept."""
+    traces: bool = False
+    """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
     cache: Path | None = None
     """Folder for downloaded bundles; by default `.fairlead/bundles` beside the project file."""
 

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -28,6 +29,9 @@ from fairlead.serving.exchange import JSON, Answer, Request
 from fairlead.serving.logs import RequestLines
 from fairlead.serving.operations import Detail
 from fairlead.serving.service import Endpoint, Service, Way
+
+if TYPE_CHECKING:
+    from fairlead.serving.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +65,15 @@ class Gateway:
     Args:
         service: what is served.
         lines: where requests are logged.
+        tracing: makes their spans, if that is wanted.
     """
 
-    def __init__(self, service: Service, lines: RequestLines) -> None:
+    def __init__(
+        self, service: Service, lines: RequestLines, tracing: Tracing | None = None
+    ) -> None:
         self.service = service
         self.lines = lines
+        self.tracing = tracing
         self.in_flight = 0
         """Requests that wait for a thread or are in one."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="scoring")
@@ -82,11 +90,12 @@ class Gateway:
         headers = dict(scope["headers"])
         endpoint = self.service.generation.endpoints.get(scope["path"])
         if endpoint is None:
-            await self._cold(scope, receive, send, self.request_id(headers), started)
+            await self._cold(scope, receive, send, headers, started)
             return
         if scope["method"] != "POST":
-            reply = self._unread(endpoint, headers, 405, "Method Not Allowed", started)
-            body = b"" if scope["method"] == "HEAD" else reply.body
+            method = scope["method"]
+            reply = self._unread(endpoint, headers, 405, "Method Not Allowed", started, method)
+            body = b"" if method == "HEAD" else reply.body
             await self._send(send, Reply(405, body, [*reply.headers, (b"allow", b"POST")]))
             return
         try:
@@ -139,11 +148,12 @@ class Gateway:
         status: int,
         detail: Detail,
         started: float,
+        method: str = "POST",
     ) -> Reply:
         """Refuse a request without its body."""
         way = next(iter(endpoint.ways.values()))
         request = Request(b"", headers, self.request_id(headers))
-        return self._refused(endpoint, way, request, status, detail, started)
+        return self._refused(endpoint, way, request, status, detail, started, method)
 
     async def _threaded(
         self, endpoint: Endpoint, headers: Mapping[bytes, bytes], body: bytes, started: float
@@ -179,6 +189,8 @@ class Gateway:
         if service.log is not None and target is not None and answer.scores is not None:
             service.log.add(target, request.id, way.route, answer.X, answer.scores, seconds)
         self.lines.add(endpoint.operation.name, 200, seconds, request.id, len(answer.X))
+        if self.tracing is not None:
+            self.tracing.prediction(endpoint, way, request, 200, seconds, len(answer.X))
         follower = endpoint.model.shadow
         if follower is not None and service.shadow is not None:
             service.shadow.offer(way.deployment, follower, endpoint.operation.work, request, answer)
@@ -198,6 +210,8 @@ class Gateway:
         self._pending = 0
         self.lines.flush()
         self.service.recorder.total("log_lines_lost", self.lines.lost)
+        if self.tracing is not None:
+            self.service.recorder.total("spans_lost", self.tracing.lost)
         self.service.recorder.fold()
         if self.service.log is not None:
             self.service.log.flush()
@@ -228,12 +242,15 @@ class Gateway:
         status: int,
         detail: Detail,
         started: float,
+        method: str = "POST",
     ) -> Reply:
         seconds = time.perf_counter() - started
         body = endpoint.operation.refuse(status, detail)
         rows = _rows_of(detail) if isinstance(detail, tuple) else 0
         self.service.recorder.add(way.series, status, seconds, None, None, rows)
         self.lines.add(endpoint.operation.name, status, seconds, request.id, 0)
+        if self.tracing is not None:
+            self.tracing.prediction(endpoint, way, request, status, seconds, 0, method)
         headers = [
             (b"content-type", JSON),
             (b"x-request-id", request.id.encode()),
@@ -242,10 +259,16 @@ class Gateway:
         return Reply(status, body, headers)
 
     async def _cold(
-        self, scope: Scope, receive: Receive, send: Send, request_id: str, started: float
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: Mapping[bytes, bytes],
+        started: float,
     ) -> None:
         """Answer what is no prediction, and watch it as closely."""
         generation = self.service.generation
+        request_id = self.request_id(headers)
         extra = [(b"x-request-id", request_id.encode())]
         if generation.default is not None:
             label = generation.models[generation.default].primary.label
@@ -269,11 +292,14 @@ class Gateway:
             log.exception("internal_error", extra={"request_id": request_id})
         finally:
             # The route's template, never the path: a path is the caller's text.
-            route = getattr(scope.get("route"), "path", "other")
+            template = getattr(scope.get("route"), "path", None)
+            route = template or "other"
             seconds = time.perf_counter() - started
             recorder = self.service.recorder
             recorder.add(recorder.series("", "", "", route), status, seconds, None, None, 0)
             self.lines.add(route, status, seconds, request_id, 0)
+            if self.tracing is not None:
+                self.tracing.other(scope, template, headers, request_id, status, seconds)
 
     async def _send(self, send: Send, reply: Reply) -> None:
         headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]

@@ -54,6 +54,7 @@ COUNTERS = {
         "Requests for a shadow.", {**PAIR, "outcome": ("scored", "failed", "skipped")}
     ),
     "log_lines_lost": Declared("Pieces of the log that nobody took.", {}),
+    "spans_lost": Declared("Sampled spans that the collector never took.", {}),
 }
 
 Pending = tuple[int, float, NDArray[np.float64] | None, Scores | None, int]

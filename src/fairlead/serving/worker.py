@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.manifest import digest
 from fairlead.bundle.reading import check_files
-from fairlead.errors import BundleError, SettingsError
+from fairlead.errors import BundleError, ExtraMissingError, SettingsError
 from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
 from fairlead.serving.loading import Loader
@@ -73,6 +73,8 @@ class Server(uvicorn.Server):
         self._loader = loader
         self._service = gateway.service
         self._listen_until = math.inf
+        self.drained_by = math.inf
+        """`time.monotonic` when a stopping service has had its time."""
         self._parent = os.getppid()
         self._following: asyncio.Task[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -127,7 +129,8 @@ class Server(uvicorn.Server):
 
     def _drain(self, **fields: int) -> None:
         self._service.draining = True
-        self._listen_until = time.monotonic() + self._service.settings.drain_s / 2
+        now, drain_s = time.monotonic(), self._service.settings.drain_s
+        self._listen_until, self.drained_by = now + drain_s / 2, now + drain_s
         log.info("draining", extra=fields)
 
 
@@ -145,10 +148,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     writer = LineWriter()
     configure_logging(settings.log_level, writer)
-    if options.state is not None:
-        code = serve(options.state, settings, writer, worker_id=options.id, fd=options.fd)
-    else:
-        code = _serve_bundles(options.bundle, settings, writer)
+    try:
+        if options.state is not None:
+            code = serve(options.state, settings, writer, worker_id=options.id, fd=options.fd)
+        else:
+            code = _serve_bundles(options.bundle, settings, writer)
+    except (ExtraMissingError, SettingsError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 (a setting asked for what is not there)
+        code = EXIT_USAGE
     writer.close()
     return code
 
@@ -200,6 +207,10 @@ def serve(
 
     Returns:
         0 after a graceful stop, 1 where nothing could be loaded.
+
+    Raises:
+        ExtraMissingError: a setting needs an extra that is not installed.
+        SettingsError: a variable of OpenTelemetry has an illegal value.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     keep_large_apart()
@@ -218,11 +229,14 @@ def serve(
         timeout_graceful_shutdown=math.ceil(settings.drain_s / 2),
     )
     sockets = None if fd is None else [socket.socket(fileno=fd)]
-    Server(config, gateway, loader).run(sockets)
+    server = Server(config, gateway, loader)
+    server.run(sockets)
     served = bool(gateway.service.models) or settings.model_control
     service = gateway.service
     if service.shadow is not None:
         service.shadow.close()
+    if gateway.tracing is not None:
+        gateway.tracing.close(server.drained_by)
     gateway.flush()
     gateway.close()
     service.write_snapshot()
@@ -235,8 +249,18 @@ def serve(
 def make_gateway(
     state: Path, settings: Settings, writer: LineWriter, worker_id: str = "0"
 ) -> tuple[Gateway, Loader]:
-    """Everything of a worker but the HTTP server; nothing is loaded yet."""
-    predictions = None
+    """Everything of a worker but the HTTP server; nothing is loaded yet.
+
+    Raises:
+        ExtraMissingError: a setting needs an extra that is not installed.
+        SettingsError: a variable of OpenTelemetry has an illegal value.
+    """
+    tracing = predictions = None
+    if settings.traces:
+        # The SDK takes time to import, and few services trace.
+        from fairlead.serving.tracing import Tracing
+
+        tracing = Tracing()
     if settings.prediction_log is not None:
         predictions = PredictionLog(
             settings.prediction_log,
@@ -259,7 +283,7 @@ def make_gateway(
             predictions.add(deployment.target, request_id, SHADOW, X, scores, seconds)
 
     service.shadow = Shadow(record)
-    gateway = Gateway(service, lines)
+    gateway = Gateway(service, lines, tracing)
     return gateway, Loader(service, TableFile(state / TABLE))
 
 
@@ -271,7 +295,7 @@ def with_cors(gateway: Gateway, settings: Settings) -> ASGIApp:
         gateway,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Content-Type", "X-Request-ID"],
+        allow_headers=["Content-Type", "X-Request-ID", "traceparent", "tracestate"],
         expose_headers=["X-Request-ID", "X-Model-Version"],
     )
 

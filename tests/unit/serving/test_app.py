@@ -125,6 +125,15 @@ def test_a_browser_may_call_from_a_permitted_origin_alone(flowers_client: TestCl
     assert flowers_client.options("/predict", headers=bad).status_code == 400
 
 
+def test_a_browser_may_send_its_trace(flowers_client: Any) -> None:
+    asked = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type, traceparent, tracestate",
+    }
+    assert flowers_client.options("/predict", headers=asked).status_code == 200
+
+
 def test_two_services_in_one_process_share_nothing(
     flowers: Bundle, client_of: Any, served: Any
 ) -> None:

@@ -21,6 +21,8 @@ HEAVY = (
     "matplotlib",
     "scipy",
 )
+# FastAPI imports OpenTelemetry's API by itself; the SDK and what sends come with tracing.
+OF_TRACING = ("opentelemetry.sdk", "opentelemetry.exporter", "requests", "fairlead.serving.tracing")
 
 ANSWER = """
 import asyncio, os, sys
@@ -52,6 +54,7 @@ def test_a_worker_needs_no_training_library_and_no_registry_client(
     loaded = set(done.stdout.split())
     assert "onnxruntime" in loaded
     assert loaded.isdisjoint(HEAVY)
+    assert loaded.isdisjoint(OF_TRACING)
 
 
 def test_a_wrong_setting_is_told_before_anything_starts(
