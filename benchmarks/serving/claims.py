@@ -16,6 +16,7 @@ class Claim:
         bound: the largest or smallest that is allowed.
         at_most: whether `bound` is the largest.
         against: the server that `found` is a ratio to, if it is one.
+        timed: whether a busy machine alone may miss it.
     """
 
     what: str
@@ -23,6 +24,7 @@ class Claim:
     bound: float
     at_most: bool = True
     against: str | None = None
+    timed: bool = True
 
     @property
     def met(self) -> bool:

@@ -24,7 +24,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -236,15 +236,15 @@ class Drill:
         for what in failed[:5]:
             print("failed:", what)
         found = [
-            Claim(f"{name}: failed requests", len(failed), 0),
-            Claim(f"{name}: wrong answers", crowd.wrong(self.expected), 0),
-            Claim(f"{name}: versions that answered", len(crowd.versions()), seen, at_most=False),
-            Claim(f"{name}: exit code", code, 0),
+            Claim("failed requests", len(failed), 0),
+            Claim("wrong answers", crowd.wrong(self.expected), 0),
+            Claim("versions that answered", len(crowd.versions()), seen, at_most=False),
+            Claim("exit code", code, 0),
         ]
         if never is not None:
             served = never in crowd.versions()
-            found.append(Claim(f"{name}: answers of the damaged version", int(served), 0))
-        return found
+            found.append(Claim("answers of the damaged version", int(served), 0))
+        return [replace(claim, what=f"{name}: {claim.what}", timed=False) for claim in found]
 
     def _move(self, version: int) -> None:
         from fairlead.wiring import model_registry
@@ -310,9 +310,11 @@ def main() -> int:
     """Run the drills and print what was found; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.drills")
     parser.add_argument("--seconds", type=float, default=30.0, help="that each drill takes")
-    promised = run(parser.parse_args().seconds)
+    parser.add_argument("--busy", action="store_true", help="do not judge times: others compute")
+    options = parser.parse_args()
+    promised = run(options.seconds)
     print("\n".join(table_of(promised)))
-    return 0 if all(claim.met for claim in promised) else 1
+    return 0 if all(claim.met or (options.busy and claim.timed) for claim in promised) else 1
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from benchmarks.serving.questions import MANY
 from benchmarks.serving.servers import SERVERS
 from benchmarks.serving.summary import CROWD, Line
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from fairlead.evaluation.drawing import BLUE, GREY, PALE, new_figure, png, tidy
 
@@ -24,12 +25,13 @@ def draw(lines: Sequence[Line]) -> bytes:
         of_model = [line for line in lines if line.model == model]
         title = TITLES.get(model, model)
         _bars(left, [(line.server, line.cpu_us) for line in of_model])
-        left.set_title(f"{title}: CPU per request of one row, µs (less is better)", fontsize=9)
+        left.set_title(f"{title}: CPU per request of one row, µs", fontsize=9, loc="left")
         many = [(line.server, line.rows_per_s) for line in of_model if line.rows_per_s]
         _bars(right, many)
-        right.set_title(f"{title}: rows per second, {MANY:,} a request", fontsize=9)
+        right.set_title(f"rows per second, {MANY:,} a request", fontsize=9, loc="left")
     figure.suptitle(
-        f"One worker on one core; one row a request from {CROWD} connections, or {MANY:,} rows",
+        f"One worker on one core. Left: one row a request, {CROWD} connections; less is better. "
+        "Right: more is better.",
         x=0.01,
         ha="left",
         fontsize=10,
@@ -40,6 +42,7 @@ def draw(lines: Sequence[Line]) -> bytes:
 def _bars(axes: Axes, figures: Sequence[tuple[str, float]]) -> None:
     tidy(axes, grid="x")
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     names = [SERVERS[server].title for server, _ in figures]
     values = [value for _, value in figures]
     colours = [COLOURS[SERVERS[server].role] for server, _ in figures]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
-HEALTHY_S = 10.0
+HEALTHY_S = 3.0
 """A worker that has lived this long is started again at once, whatever was before."""
 READY_S = 1.0
 """A worker that has nothing to serve writes its counters too, and ends before this."""
