@@ -7,8 +7,11 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from queue import Full, Queue
+from select import PIPE_BUF
+from stat import S_ISFIFO
 from threading import Thread
 from typing import Any
 
@@ -30,6 +33,7 @@ class LineWriter:
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = sys.stdout.fileno() if descriptor is None else descriptor
+        self._is_pipe = S_ISFIFO(os.fstat(self._descriptor).st_mode)
         self._queue: Queue[bytes | None] = Queue(QUEUED_LINES)
         self._thread = Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
@@ -54,13 +58,29 @@ class LineWriter:
         silent = False
         while (lines := self._queue.get()) is not None:
             try:
-                while lines:
-                    lines = lines[os.write(self._descriptor, lines) :]
+                for piece in _pieces(lines) if self._is_pipe else (lines,):
+                    left = piece
+                    while left:
+                        left = left[os.write(self._descriptor, left) :]
             except OSError as error:
                 self.lost += 1
                 if not silent:
                     silent = True
                     print(f"standard output cannot be written: {error}", file=sys.stderr)  # noqa: T201
+
+
+def _pieces(lines: bytes) -> Iterator[bytes]:
+    """Whole lines, as many at a time as a pipe takes at once.
+
+    Workers share the pipe of their supervisor: what is longer than `PIPE_BUF` would be mixed with
+    what another one writes, and cut where a worker is killed.
+    """
+    start = 0
+    while start < len(lines):
+        end = lines.rfind(b"\n", start, start + PIPE_BUF) + 1 or lines.find(b"\n", start) + 1
+        end = end or len(lines)
+        yield lines[start:end]
+        start = end
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

@@ -5,11 +5,15 @@ import logging
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from fairlead.serving.logs import QUEUED_LINES, JsonLines, LineWriter, RequestLines
+
+PATIENCE_S = 10.0
 
 
 def test_a_record_becomes_one_line_of_json_with_its_fields() -> None:
@@ -67,7 +71,34 @@ def test_lines_that_a_slow_reader_leaves_waiting_are_lost_and_not_waited_for() -
         writer.put(b"x" * 65536)
     assert writer.lost > 0
     os.close(read)
+    # What waits is lost at once, now that there is no reader; then its thread ends.
+    writer.close(PATIENCE_S)
     os.close(write)
+
+
+def test_lines_of_several_writers_on_one_pipe_are_not_mixed() -> None:
+    read, write = os.pipe()
+    writers = [LineWriter(write) for _ in range(4)]
+    sent = [b"%d" % number * 150 + b"\n" for number in range(4)]
+    for writer, line in zip(writers, sent, strict=True):
+        for _ in range(20):
+            writer.put(line * 400)
+    closing = Thread(target=lambda: [*map(LineWriter.close, writers), os.close(write)])
+    closing.start()
+    with os.fdopen(read, "rb") as pipe:
+        found = Counter(pipe)
+    closing.join()
+    assert found == dict.fromkeys(sent, 20 * 400)
+
+
+def test_a_line_too_long_for_one_write_is_written_nevertheless() -> None:
+    read, write = os.pipe()
+    writer = LineWriter(write)
+    writer.put(b"a\n" + b"b" * 20_000 + b"\nc")
+    writer.close()
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        assert pipe.read() == b"a\n" + b"b" * 20_000 + b"\nc"
 
 
 def test_requests_are_written_many_at_a_time(tmp_path: Path) -> None:
