@@ -81,7 +81,8 @@ from fairlead.bundle.compiling import compile_model
 from fairlead.data.contract import Contract
 from fairlead.graph.builder import serialize
 from fairlead.models.family import families, family
-from fairlead.project.spec import CandidateSpec, ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
+from fairlead.project.spec import CandidateSpec
 from fairlead.training.fitting import Candidate, fit
 rng = np.random.default_rng(0)
 X = np.column_stack([rng.normal(size=(120, 2)), rng.integers(-1, 3, 120)])

@@ -25,7 +25,7 @@ from fairlead.bundle.golden import Scores
 from fairlead.cli.log import log as commands
 from fairlead.data.contract import Contract
 from fairlead.errors import LogQueryError, StorageError
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.serving.prediction_segments import Column, Header
 from fairlead.workflows.prediction_compaction import compact

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fairlead.data.contract import Contract
 from fairlead.data.encoding import UNKNOWN
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 
 ROWS = 48
 UNKNOWN_CATEGORY = "(not declared)"

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.data.encoding import Fault, encode, violations
 from fairlead.errors import ContractError, Violation
-from fairlead.project.spec import ColumnSpec, DataSpec, TargetSpec, Task
+from fairlead.project.columns import ColumnSpec, TargetSpec, Task
+
+if TYPE_CHECKING:
+    # The whole project file: what serves a bundle does without it.
+    from fairlead.project.spec import DataSpec
 
 SHOWN_ROWS = 5
 

@@ -21,7 +21,8 @@ from fairlead.data.report import DataReport
 from fairlead.data.sources import read_table
 from fairlead.data.summary import summarise
 from fairlead.errors import ContractError, DataInvalidError, Violation
-from fairlead.project.spec import ColumnSpec, DataSpec, Task
+from fairlead.project.columns import ColumnSpec, Task
+from fairlead.project.spec import DataSpec
 
 Mask = NDArray[np.bool_]
 

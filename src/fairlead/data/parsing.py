@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairlead.data.encoding import EXACT_INTEGERS, UNKNOWN, normalise, reader
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 
 MISSING_TOKENS = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
 """What stands for a missing value in a CSV, unless it is a declared category."""

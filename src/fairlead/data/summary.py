@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fairlead.data.encoding import UNKNOWN
 from fairlead.data.parsing import ParsedColumn
 from fairlead.data.report import ColumnReport
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 
 TOP = 10
 

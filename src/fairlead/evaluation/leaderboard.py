@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from fairlead.errors import EvaluationError
 from fairlead.evaluation.metrics import Metric, find_metric
 from fairlead.evaluation.records import Estimate
-from fairlead.project.spec import Task
+from fairlead.project.columns import Task
 
 if TYPE_CHECKING:
     from fairlead.evaluation.tables import TerminalTable

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fairlead.errors import EvaluationError
 from fairlead.evaluation.records import Predictions
-from fairlead.project.spec import Task
+from fairlead.project.columns import Task
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.errors import EvaluationError
-from fairlead.project.spec import Task
+from fairlead.project.columns import Task
 
 
 @dataclass(frozen=True, eq=False)

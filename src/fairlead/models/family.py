@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from fairlead.errors import Problem, UnknownFamilyError
 from fairlead.graph.builder import Graph
-from fairlead.project.spec import DataSpec, SpecPart, Task
+from fairlead.project.columns import Task
+from fairlead.project.parts import SpecPart
+from fairlead.project.spec import DataSpec
 
 ENTRY_POINTS = "fairlead.families"
 

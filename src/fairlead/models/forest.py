@@ -28,7 +28,8 @@ from fairlead.models.family import (
     Tolerance,
 )
 from fairlead.models.tree import Share, compile_trees, other_tasks
-from fairlead.project.spec import SpecFault, Task
+from fairlead.project.columns import Task
+from fairlead.project.parts import SpecFault
 
 
 class ForestParameters(Parameters):

@@ -20,11 +20,13 @@ from fairlead.models.family import (
     Parameters,
     Tolerance,
 )
+from fairlead.project.columns import Task
 from fairlead.project.expressions import Expression as Condition
 from fairlead.project.expressions import Scope, evaluate, parse
+from fairlead.project.parts import Category, Expression, SpecPart
 from fairlead.project.problems import closest, shown
 from fairlead.project.scope import feature_scope
-from fairlead.project.spec import Category, DataSpec, Expression, SpecPart, Task
+from fairlead.project.spec import DataSpec
 
 
 class Rule(SpecPart):

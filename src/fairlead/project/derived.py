@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from fairlead.project.columns import ColumnSpec
 from fairlead.project.expressions import Expression, Scope, evaluate, parse
-from fairlead.project.spec import ColumnSpec
 
 Floats = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fairlead.errors import ExpressionError
 from fairlead.project import arithmetic
+from fairlead.project.columns import ColumnSpec
 from fairlead.project.grammar import DESCRIBED, Checker, Column, Constant, Kind, Tree
 from fairlead.project.primitives import NumpyOps, Ops, Value
-from fairlead.project.spec import ColumnSpec
 
 MAX_LENGTH = 2000
 EXAMPLE = "an expression such as `total_rooms / households`"

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from fairlead.errors import Problem
 from fairlead.project.document import key_path
-from fairlead.project.spec import InconsistentError
+from fairlead.project.parts import InconsistentError
 
 SHOWN_CHARACTERS = 60
 

@@ -13,9 +13,11 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from fairlead.errors import Problem
+from fairlead.project.columns import Task
 from fairlead.project.document import key_path
+from fairlead.project.parts import PARTS_ONLY, SpecPart
 from fairlead.project.problems import Refusal, refusals
-from fairlead.project.spec import PARTS_ONLY, ProjectSpec, SpecPart, Task
+from fairlead.project.spec import ProjectSpec
 
 Path = tuple[str | int, ...]
 

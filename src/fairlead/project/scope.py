@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from fairlead.errors import ExpressionError, Problem
+from fairlead.project.columns import Task
 from fairlead.project.expressions import Scope, parse
-from fairlead.project.spec import DataSpec, ProjectSpec, Task
+from fairlead.project.spec import DataSpec, ProjectSpec
 
 ROWS = "rows"
 """What a check calls the number of rows."""

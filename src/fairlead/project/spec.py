@@ -3,117 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
-Task = Literal["classification", "regression"]
-ColumnType = Literal["number", "integer", "boolean", "category", "datetime", "text"]
+from fairlead.project.columns import ColumnSpec, TargetSpec, Task
+from fairlead.project.parts import Expression, Identifier, SpecFault, SpecPart, Sticky
+
 ALIAS = r"[a-z][a-z0-9_-]{0,62}"
 RESERVED_ALIASES = ("champion", "challenger", "latest")
-STICKY_HEADER = r"header:[A-Za-z0-9!#$%&'*+.^_|~-]+"
-
-
-PARTS_ONLY = "parts_only"
-"""Key of the validation context under which no part is checked for faults."""
-
-
-@dataclass(frozen=True)
-class SpecFault:
-    """What is wrong with a part whose keys are each valid alone."""
-
-    at: str
-    """The key that is at fault, as a path inside the part; empty for the part itself."""
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"{self.at}: found {self.found}, expected {self.expected}".removeprefix(": ")
-
-
-class InconsistentError(ValueError):
-    """The keys of a part contradict each other; pydantic wraps this."""
-
-    def __init__(self, faults: tuple[SpecFault, ...]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = faults
-
-
-class SpecPart(BaseModel):
-    """Any part of the project file."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-    def faults(self) -> Iterator[SpecFault]:
-        """What contradicts what in this part; its keys are valid one by one."""
-        return iter(())
-
-    @model_validator(mode="after")
-    def _consistent(self, info: ValidationInfo) -> Self:
-        if (info.context or {}).get(PARTS_ONLY):
-            return self
-        faults = tuple(self.faults())
-        if faults:
-            raise InconsistentError(faults)
-        return self
-
-
-def _category(value: object) -> object:
-    """A YAML scalar as the text that stands in the data: `values: [1, 2]` means "1" and "2"."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _normalised(value: str) -> str:
-    if value != value.strip() or not value:
-        raise ValueError("a category without white space around it, and not empty")
-    return value
-
-
-def _repeated(values: tuple[str, ...]) -> list[str]:
-    return [f"`{value}`" for value, times in Counter(values).items() if times > 1]
-
-
-def _name(value: str) -> str:
-    if not value.isidentifier():
-        raise ValueError("letters, digits and _, not starting with a digit")
-    return value
-
-
-def is_sticky(text: str) -> bool:
-    """Whether a text is `header:<name>` or `field:<column>`."""
-    kind, _, name = text.partition(":")
-    return name.isidentifier() if kind == "field" else bool(re.fullmatch(STICKY_HEADER, text))
-
-
-def _sticky(value: str) -> str:
-    if not is_sticky(value):
-        raise ValueError("`header:<name>` or `field:<column>`")
-    return value
-
-
-Category = Annotated[
-    str,
-    BeforeValidator(_category, json_schema_input_type=str | int | float | bool),
-    AfterValidator(_normalised),
-]
-Identifier = Annotated[str, AfterValidator(_name)]
-Expression = Annotated[str, Field(min_length=1)]
 
 
 class SourceSpec(SpecPart):
@@ -135,120 +34,6 @@ class SourceSpec(SpecPart):
         if (self.url is None) == (self.sklearn is None):
             found = "neither" if self.url is None else "both"
             yield SpecFault("", found, "exactly one of `url` and `sklearn`")
-
-
-class ColumnSpec(SpecPart):
-    """What one column may hold, and what happens to a value that it may not hold."""
-
-    type: ColumnType
-    """Type of the values; a `datetime` is written as in ISO 8601."""
-    role: Literal["feature", "group", "time", "ignore"] = "feature"
-    """`group` and `time` steer the splits and are not given to the model; neither is `ignore`."""
-    min: float | None = None
-    """Smallest allowed value of a number or integer."""
-    max: float | None = None
-    """Largest allowed value of a number or integer."""
-    values: tuple[Category, ...] = ()
-    """The declared categories; their order is the order of the codes in the graph."""
-    nullable: bool = False
-    """Whether a value may be missing."""
-    missing: Literal["median", "mean", "mode", "constant", "reject"] | None = None
-    """How a missing value is filled before the model sees it; without it, a model that can
-    handle missing values gets them as they are, any other gets the median or the mode."""
-    fill: float | str | None = None
-    """The value for `missing: constant`."""
-    outliers: Literal["clip", "drop", "flag", "reject"] = "reject"
-    """What happens to a value outside `min`..`max`: moved to the bound, its row left out
-    (training; refused online), counted and kept, or refused."""
-    unknown: Literal["flag", "reject"] = "reject"
-    """What happens to a category that is not declared: kept as unknown, or refused."""
-    unit: str | None = None
-    """Unit of the values, for people."""
-    description: str | None = None
-    """What the column means, for people; it is shown in the service's documentation."""
-
-    @field_validator("fill", mode="before", json_schema_input_type=float | bool | str | None)
-    @classmethod
-    def _fill_as_encoded(cls, fill: object, info: ValidationInfo) -> object:
-        kind = info.data.get("type")
-        if kind == "boolean" and isinstance(fill, bool):
-            return float(fill)
-        return _category(fill) if kind == "category" else fill
-
-    @property
-    def numeric(self) -> bool:
-        """Whether the column holds numbers that can be compared and averaged."""
-        return self.type in ("number", "integer")
-
-    def faults(self) -> Iterator[SpecFault]:
-        """The rules fit the type, and each other."""
-        for key in ("min", "max"):
-            if getattr(self, key) is not None and not self.numeric:
-                yield SpecFault(
-                    key, f"`{key}` on a {self.type}", "it only on a number or an integer"
-                )
-        if self.min is not None and self.max is not None and self.min > self.max:
-            yield SpecFault("min", f"{self.min:g} and `max: {self.max:g}`", "`min` <= `max`")
-        if self.type == "category" and not self.values:
-            yield SpecFault("", "a category without `values`", "`values` with at least one")
-        if self.type != "category" and self.values:
-            yield SpecFault("values", f"`values` on a {self.type}", "it only on a category")
-        twice = _repeated(self.values)
-        if twice:
-            yield SpecFault("values", f"{', '.join(twice)} more than once", "each value once")
-        if self.type == "text" and self.role == "feature":
-            yield SpecFault("role", "a text as a feature", "`role: ignore` or `role: group`")
-        if self.role == "time" and not (self.numeric or self.type == "datetime"):
-            yield SpecFault("role", f"a {self.type} as the time", "a datetime, number or integer")
-        yield from self._missing_faults()
-
-    def _missing_faults(self) -> Iterator[SpecFault]:
-        if self.missing in ("median", "mean") and not self.numeric:
-            found = f"`{self.missing}` on a {self.type}"
-            yield SpecFault("missing", found, "`mode`, `constant` or `reject`")
-        if self.missing not in (None, "reject") and not self.nullable:
-            found = f"`missing: {self.missing}` where nothing may be missing"
-            yield SpecFault("missing", found, "`nullable: true` beside it")
-        if self.missing == "constant" and self.fill is None:
-            yield SpecFault("missing", "`missing: constant` alone", "`fill` beside it")
-        if self.fill is None:
-            return
-        if self.missing != "constant":
-            yield SpecFault("fill", "`fill` alone", "`missing: constant` beside it")
-        elif self.type == "category" and self.fill not in self.values:
-            yield SpecFault("fill", f"`{self.fill}`", "one of `values`")
-        elif self.type == "boolean" and self.fill not in (0, 1):
-            yield SpecFault("fill", f"`{self.fill}`", "`true` or `false`")
-        elif self.numeric and isinstance(self.fill, str):
-            yield SpecFault("fill", f"`{self.fill}`", "a number")
-        elif self.type in ("datetime", "text"):
-            yield SpecFault("fill", f"`fill` on a {self.type}", "`missing: reject` or `mode`")
-
-
-class TargetSpec(SpecPart):
-    """The column to predict."""
-
-    name: Identifier
-    """Name of the column in the data."""
-    classes: tuple[Category, ...] = ()
-    """The class labels, in the order of the probabilities; without them, those found in the
-    data, sorted."""
-    min: float | None = None
-    """Smallest allowed target (regression)."""
-    max: float | None = None
-    """Largest allowed target (regression)."""
-    unit: str | None = None
-    """Unit of the target, for people."""
-
-    def faults(self) -> Iterator[SpecFault]:
-        """Classes differ, bounds are in order."""
-        if self.min is not None and self.max is not None and self.min > self.max:
-            yield SpecFault("min", f"{self.min:g} and `max: {self.max:g}`", "`min` <= `max`")
-        twice = _repeated(self.classes)
-        if twice:
-            yield SpecFault("classes", f"{', '.join(twice)} more than once", "each class once")
-        if len(self.classes) == 1:
-            yield SpecFault("classes", "one class", "at least two, or none to take the data's")
 
 
 class SplitSpec(SpecPart):
@@ -274,7 +59,7 @@ class DataSpec(SpecPart):
     """What happens to a row that repeats an earlier one in every column."""
     columns: dict[Identifier, ColumnSpec] = Field(min_length=1)
     """The columns, in the order in which the model takes them."""
-    derived: dict[Identifier, Expression] = {}
+    derived: dict[Identifier, Expression] = Field(default={})
     """Further features, computed row by row: name -> expression over the columns."""
     checks: tuple[Expression, ...] = ()
     """What must hold for the data: conditions on `rows` or on every row."""
@@ -349,7 +134,7 @@ class EvaluationSpec(SpecPart):
 class PromotionSpec(SpecPart):
     """What a version must show before it may become champion."""
 
-    beats: dict[Literal["champion"], Annotated[float, Field(gt=0.5, lt=1)]] = {}
+    beats: dict[Literal["champion"], Annotated[float, Field(gt=0.5, lt=1)]] = Field(default={})
     """Confidence with which the champion must be beaten."""
     gates: tuple[Expression, ...] = ()
     """Conditions on metrics, such as `rmse <= 50000`."""
@@ -364,9 +149,7 @@ class ServingSpec(SpecPart):
     """Share that the challenger answers; both add up to 100."""
     shadow: str | None = None
     """Alias of a version that sees a copy of the traffic and never answers."""
-    sticky: Annotated[str, AfterValidator(_sticky)] | None = Field(
-        default=None, examples=["header:X-User"]
-    )
+    sticky: Sticky | None = Field(default=None, examples=["header:X-User"])
     """What keeps a caller on one version: `header:<name>` or `field:<column>`."""
 
     def faults(self) -> Iterator[SpecFault]:

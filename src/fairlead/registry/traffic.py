@@ -7,12 +7,15 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fairlead.errors import TrafficError
-from fairlead.project.spec import ServingSpec, is_sticky
+from fairlead.project.parts import is_sticky
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHALLENGER, CHAMPION
+
+if TYPE_CHECKING:
+    from fairlead.project.spec import ServingSpec
 
 NOTE = "fairlead.traffic"
 KEYS = ("weights", "shadow", "sticky")

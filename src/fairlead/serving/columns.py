@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fairlead.data.contract import Contract
 from fairlead.data.encoding import EXACT_INTEGERS, reader
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 from fairlead.serving.values import bounds, may_be_absent
 
 # From here on a whole number may have lost digits when it became a double.

@@ -6,7 +6,7 @@ from typing import Any
 
 from fairlead.bundle.reading import Bundle
 from fairlead.data.encoding import EXACT_INTEGERS
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.values import may_be_absent, plain
 

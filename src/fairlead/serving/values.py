@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from fairlead.data.encoding import EXACT_INTEGERS, UNKNOWN, reader
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 from fairlead.serving.errors import Problem
 
 Location = tuple[str | int, ...]

@@ -19,7 +19,7 @@ from fairlead.data.contract import Contract
 from fairlead.errors import AliasMovedError, BundleError, ModelVersionNotFoundError
 from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.registry.port import ModelRegistry
 
 SAMPLE_CONTRACT = Contract(

@@ -20,9 +20,9 @@ from fairlead.data.encoding import UNKNOWN
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import compile_expression
 from fairlead.models.family import Design
+from fairlead.project.columns import ColumnSpec
 from fairlead.project.derived import extend, finite, parse_derived
 from fairlead.project.expressions import Expression
-from fairlead.project.spec import ColumnSpec
 
 Matrix = NDArray[np.float64]
 Statistic = Literal["median", "mean", "mode"]

@@ -11,7 +11,7 @@ import yaml
 from fairlead.bundle.mlflow_face import write_mlflow_face
 from fairlead.data import encoding
 from fairlead.data.contract import Contract
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.testing.registry import SAMPLE_CONTRACT, contents
 
 EXAMPLE = [{"length": 1.5, "count": None, "colour": "red"}]

@@ -15,7 +15,8 @@ from fairlead.data.contract import Contract
 from fairlead.data.encoding import violations
 from fairlead.errors import ParityError
 from fairlead.graph.trees import thresholds
-from fairlead.project.spec import CandidateSpec, ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
+from fairlead.project.spec import CandidateSpec
 from fairlead.training.fitting import Candidate, Fitted, fit
 
 COLUMNS = {

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fairlead.data.enforcement import Dataset, examine, read_dataset
 from fairlead.errors import ContractError, DataInvalidError, DataMissingError
+from fairlead.project.columns import Task
 from fairlead.project.loading import load_project
-from fairlead.project.spec import DataSpec, Task
+from fairlead.project.spec import DataSpec
 
 ROOT = Path(__file__).resolve().parents[3]
 ShopReader = Callable[..., Dataset]

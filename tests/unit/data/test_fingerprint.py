@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from fairlead.data.enforcement import read_dataset
 from fairlead.data.fingerprint import fingerprint
 from fairlead.data.parsing import ParsedColumn, parse_column
-from fairlead.project.spec import ColumnSpec, DataSpec
+from fairlead.project.columns import ColumnSpec
+from fairlead.project.spec import DataSpec
 
 DATA = DataSpec.model_validate(
     {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fairlead.data.encoding import encode_column, normalise
 from fairlead.data.parsing import MISSING_TOKENS, ParsedColumn, parse_column
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 
 NUMBER = ColumnSpec(type="number")
 INTEGER = ColumnSpec(type="integer")

@@ -14,7 +14,8 @@ from fairlead.data.enforcement import Dataset
 from fairlead.data.report import DataReport
 from fairlead.data.splits import holdout_split
 from fairlead.errors import DataInvalidError
-from fairlead.project.spec import ColumnSpec, SplitSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
+from fairlead.project.spec import SplitSpec
 
 
 def rows_of(y: list[int], **others: list[Any]) -> Dataset:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fairlead.errors import ExpressionError
+from fairlead.project.columns import ColumnSpec
 from fairlead.project.derived import extend, parse_derived
-from fairlead.project.spec import ColumnSpec
 
 COLUMNS = {"rooms": ColumnSpec(type="number"), "houses": ColumnSpec(type="integer")}
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.errors import ExpressionError
+from fairlead.project.columns import ColumnSpec
 from fairlead.project.expressions import Scope, evaluate, parse
-from fairlead.project.spec import ColumnSpec
 
 NAN = math.nan
 SCOPE = Scope.of_columns(

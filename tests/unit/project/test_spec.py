@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.project.spec import (
-    ColumnSpec,
     CrossValidationSpec,
     DataSpec,
     ProjectSpec,
     ServingSpec,
     SourceSpec,
-    TargetSpec,
 )
 
 DATA: dict[str, Any] = {

@@ -21,7 +21,7 @@ from fairlead.bundle.writing import write_bundle
 from fairlead.data.contract import Contract
 from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.logs import LineWriter
 from fairlead.serving.records import label_of
 from fairlead.serving.table import Route, Served, Table, TableFile, Version

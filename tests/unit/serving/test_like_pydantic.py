@@ -23,7 +23,7 @@ from pydantic import (
 from fairlead.bundle.reading import Bundle
 from fairlead.data.contract import Contract
 from fairlead.data.encoding import normalise
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.errors import RequestRefusedError
 from fairlead.serving.exchange import Request
 from fairlead.serving.predictor import Predictor, parse

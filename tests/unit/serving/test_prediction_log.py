@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from fairlead.bundle.golden import Scores
 from fairlead.data.contract import Contract
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving import prediction_log
 from fairlead.serving.prediction_log import LogTarget, PredictionLog
 from fairlead.serving.prediction_segments import folder_name

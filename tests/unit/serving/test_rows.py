@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fairlead.data.contract import Contract
 from fairlead.errors import ContractError
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.errors import Problem
 from fairlead.serving.rows import ReadRow, RowReader, RowRefusedError
 from fairlead.serving.values import Location

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from fairlead.bundle.reading import Bundle
-from fairlead.project.spec import ColumnSpec
+from fairlead.project.columns import ColumnSpec
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.rows import RowReader, RowRefusedError
 from fairlead.serving.schema import column_schema, request_schemas

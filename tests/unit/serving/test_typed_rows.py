@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import Bundle
 from fairlead.data.contract import Contract
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.answers import AnswerWriter
 from fairlead.serving.errors import RequestRefusedError
 from fairlead.serving.exchange import Answer, Request

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from fairlead.data.contract import Contract
 from fairlead.errors import TrainingError
-from fairlead.project.spec import CandidateSpec, ColumnSpec, CrossValidationSpec, TargetSpec, Task
+from fairlead.project.columns import ColumnSpec, TargetSpec, Task
+from fairlead.project.spec import CandidateSpec, CrossValidationSpec
 from fairlead.training.cross_validation import folds
 from fairlead.training.fitting import Candidate, OutOfSample, Trained, fit, train_all
 

@@ -13,7 +13,7 @@ from fairlead.data.contract import Contract
 from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
 from fairlead.models.family import Design
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.training.preprocessing import Preprocessing, fit_preprocessing
 
 COLUMNS = {

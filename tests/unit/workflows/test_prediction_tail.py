@@ -14,7 +14,7 @@ import pytest
 
 from fairlead.bundle.golden import Scores
 from fairlead.data.contract import Contract
-from fairlead.project.spec import ColumnSpec, TargetSpec
+from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.workflows.prediction_compaction import retain
 from fairlead.workflows.prediction_log import segments
