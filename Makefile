@@ -1,7 +1,7 @@
 # Python 3.11 and make are enough: where uv is missing it is installed inside the checkout.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo check test schema lock clean
+.PHONY: help setup demo check test kserve-client schema lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV ?= $(shell command -v uv || echo .tools/bin/uv)
@@ -19,7 +19,7 @@ endif
 endif
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
 
 setup: .venv/dev.stamp  ## everything: all extras and the development tools, in .venv
 
@@ -34,8 +34,10 @@ check: .venv/dev.stamp  ## format, lint, types, layers and the fast unit tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
-test: .venv/dev.stamp  ## every test
+test: .venv/dev.stamp .venv-kserve/kserve.stamp  ## every test
 	$(BIN)/pytest -n auto --dist loadfile
+
+kserve-client: .venv-kserve/kserve.stamp  ## KServe's client, which `make test` asks a service with
 
 schema: .venv/dev.stamp  ## write the JSON Schema of the project file anew
 	$(BIN)/fairlead schema > docs/reference/fairlead.schema.json
@@ -45,6 +47,12 @@ schema: .venv/dev.stamp  ## write the JSON Schema of the project file anew
 	$(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode $<
 	$(UV) pip install --python $(BIN)/python --quiet --no-deps \
 	  --build-constraints requirements/build.txt --editable .
+	touch $@
+
+# Apart from the others: KServe wants other versions of FastAPI and numpy than Fairlead.
+.venv-kserve/kserve.stamp: requirements/kserve.txt | $(UV)
+	[ -x $(@D)/bin/python ] || { rm -rf $(@D) && $(UV) venv --quiet --python $(PYTHON) $(@D); }
+	$(UV) pip sync --python $(@D)/bin/python --require-hashes --compile-bytecode $<
 	touch $@
 
 .tools/bin/uv: requirements/uv.txt
@@ -63,12 +71,13 @@ lock: | $(UV)  ## write the lock files anew
 	$(COMPILE) --extra train --extra xgboost --extra mlflow -c requirements/dev.txt \
 	  pyproject.toml -o requirements/demo.txt
 	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/serving.txt
+	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@! grep -nE '://|^ *--?(i|f|index|extra|find)' requirements/*.txt || \
 	  { echo 'a lock file names an address: lock without index options' >&2; exit 1; }
 
 clean:  ## remove the environments and everything that a run leaves behind
-	rm -rf .venv .tools .fairlead .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv .venv-kserve .tools .fairlead .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache build dist projects/*/.fairlead
 	find src tests projects -name __pycache__ -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve.protocol.infer_type import RequestedOutput
 
 COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+DTYPES = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_, "BYTES": np.object_}
 
 
 def whole(X: Any, *, binary: bool) -> list[InferInput]:
@@ -33,7 +34,31 @@ def by_column(X: Any, *, binary: bool) -> list[InferInput]:
     return inputs
 
 
-async def calls(url: str, X: Any) -> dict[str, Any]:
+def of_all_types(columns: list[dict[str, Any]], *, binary: bool) -> list[InferInput]:
+    """One input for each column; what has no missing value in bytes goes as JSON."""
+    inputs = []
+    for column in columns:
+        name, datatype, values = column["name"], column["datatype"], column["data"]
+        tensor = InferInput(name, [len(values)], datatype)
+        if datatype == "FP64" or None not in values:
+            tensor.set_data_from_numpy(np.array(values, DTYPES[datatype]), binary_data=binary)
+        else:
+            tensor = InferInput(name, [len(values)], datatype, data=values)
+        inputs.append(tensor)
+    return inputs
+
+
+async def houses(client: Any, url: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows with columns of every type, some values missing."""
+    found = {}
+    for way, binary in (("json", False), ("bytes", True)):
+        request = InferRequest("houses", of_all_types(columns, binary=binary))
+        answer = await client.infer(url, request, model_name="houses")
+        found[way] = answer.outputs[0].as_numpy().tolist()
+    return found
+
+
+async def calls(url: str, X: Any, columns: list[dict[str, Any]]) -> dict[str, Any]:
     """Every way to call, by its name."""
     in_bytes = {"binary_data_output": True}
     requests = {
@@ -76,6 +101,7 @@ async def calls(url: str, X: Any) -> dict[str, Any]:
             )
         except httpx.HTTPStatusError as error:
             found["refusal"] = str(error)
+        found["houses"] = await houses(client, url, columns)
     async with InferenceRESTClient(RESTConfig(protocol="v1")) as client:
         answer = await client.infer(url, {"instances": X.tolist()}, model_name="flowers")
         found["v1"] = answer["predictions"]
@@ -84,4 +110,5 @@ async def calls(url: str, X: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(calls(sys.argv[1], np.array(json.loads(sys.argv[2]))))))
+    asked = json.load(sys.stdin)
+    print(json.dumps(asyncio.run(calls(asked["url"], np.array(asked["X"]), asked["columns"]))))
