@@ -20,6 +20,7 @@ from fairlead.serving.exchange import Answer, Request
 from fairlead.serving.predictor import Predictor, parse
 from fairlead.serving.protocols.tables import (
     CSV,
+    NO_TIME,
     arranged,
     check_count,
     read_csv,
@@ -242,6 +243,7 @@ def _read(
     predictor: Predictor, read: ReadRow, rows: list[Any], loc: Location = ("body",)
 ) -> NDArray[np.float64]:
     check_count(predictor, len(rows))
+    rows = _with_null_times(predictor, rows)
     if len(rows) == 1:
         # Many rows are read by column, which does not pay for one.
         try:
@@ -252,6 +254,22 @@ def _read(
     if result.refused:
         raise RequestRefusedError(400, result.problems)
     return result.X
+
+
+def _with_null_times(predictor: Predictor, rows: list[Any]) -> list[Any]:
+    """The rows, with null where MLflow's client wrote `"NaT"` for a time that is missing."""
+    columns = predictor.bundle.contract.columns.items()
+    times = {at: name for at, (name, spec) in enumerate(columns) if spec.type == "datetime"}
+    if not times:
+        return rows
+    read = []
+    for row in rows:
+        if isinstance(row, list) and any(row[at : at + 1] == [NO_TIME] for at in times):
+            row = [None if at in times and cell == NO_TIME else cell for at, cell in enumerate(row)]
+        elif isinstance(row, dict) and any(row.get(name) == NO_TIME for name in times.values()):
+            row = row | {name: None for name in times.values() if row.get(name) == NO_TIME}
+        read.append(row)
+    return read
 
 
 def _told(problem: Problem) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 from fairlead.data.encoding import EXACT_INTEGERS
 from fairlead.serving.errors import Problem, RequestRefusedError
 from fairlead.serving.predictor import Predictor
-from fairlead.serving.rows import not_a_list
+from fairlead.serving.rows import RowRefusedError, not_a_list
 from fairlead.serving.values import Location, may_be_absent
+
+ReadCell = Callable[[str], Any]
 
 CSV = "text/csv"
 BODY = ("body",)
@@ -26,6 +28,8 @@ BOOLEANS = {
     "False": False,
     "FALSE": False,
 }
+NO_TIME = "NaT"
+"""What pandas, and with it MLflow's client, writes where a time is missing."""
 MAX_PARQUET_BYTES = 64 * 2**20
 """Most bytes that a smaller Parquet file may unpack to: a few can hold very many."""
 
@@ -64,8 +68,9 @@ def arranged(
 def read_csv(predictor: Predictor, body: bytes) -> list[list[Any]]:
     """Rows of a CSV file in the contract's order; its cells are read by the columns' types.
 
-    The first line is a header if any of its cells is the name of a column; without a header the
-    cells are in the contract's order. An empty cell is null; so is NaN where a number should be.
+    The first line is a header if it names every column that may not be absent, or if it names one
+    and is no row of the contract; without a header the cells are in the contract's order. An empty
+    cell is null; so is NaN where a number should be, and NaT where a time should be.
 
     Raises:
         RequestRefusedError: 400, it is not CSV in UTF-8, has too many rows, or its columns are
@@ -82,19 +87,14 @@ def read_csv(predictor: Predictor, body: bytes) -> list[list[Any]]:
     except csv.Error as error:
         # The reader's messages tell the kind of fault, never the text.
         raise RequestRefusedError(400, f"the body is not CSV: {error}") from None
-    names = predictor.rows.names
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    if set(names).isdisjoint(header):
-        header = list(names)
-    else:
-        del rows[0]
+    specs = predictor.bundle.contract.columns.values()
+    readers = [_CELLS.get(spec.type, str) for spec in specs]
+    header = list(predictor.rows.names)
+    if rows and _is_header(predictor, rows[0], readers):
+        header = [cell.strip() for cell in rows.pop(0)]
     check_count(predictor, len(rows))
     cells = arranged(predictor, header, rows, BODY)
-    readers = [_CELLS.get(spec.type, str) for spec in predictor.bundle.contract.columns.values()]
-    return [
-        [read(cell) if cell else None for read, cell in zip(readers, row, strict=True)]
-        for row in cells
-    ]
+    return [_typed(readers, row) for row in cells]
 
 
 def read_parquet(predictor: Predictor, body: bytes) -> list[list[Any]]:
@@ -186,6 +186,27 @@ def _misshapen(row: Any, width: int, loc: Location) -> Problem | None:
     return None
 
 
+def _is_header(predictor: Predictor, line: list[str], readers: Sequence[ReadCell]) -> bool:
+    """Whether a first line names columns: a category may be called as a column is."""
+    specs = predictor.bundle.contract.columns
+    found = {cell.strip() for cell in line} & specs.keys()
+    needed = {name for name, spec in specs.items() if not may_be_absent(spec)}
+    if not found or found >= (needed or specs.keys()):
+        return bool(found)
+    if len(line) != len(specs):
+        return True
+    try:
+        predictor.rows.features(_typed(readers, line), BODY)
+    except RowRefusedError:
+        return True
+    return False
+
+
+def _typed(readers: Sequence[ReadCell], cells: list[str]) -> list[Any]:
+    """Cells as JSON would give them."""
+    return [read(cell) if cell else None for read, cell in zip(readers, cells, strict=True)]
+
+
 def _number(cell: str) -> Any:
     """A number as JSON would give it; what is none stays text, for the contract to refuse."""
     try:
@@ -207,10 +228,15 @@ def _boolean(cell: str) -> Any:
     return BOOLEANS.get(cell, cell)
 
 
-_CELLS: dict[str, Callable[[str], Any]] = {
+def _time(cell: str) -> str | None:
+    return None if cell == NO_TIME else cell
+
+
+_CELLS: dict[str, ReadCell] = {
     "number": _number,
     "integer": _number,
     "boolean": _boolean,
+    "datetime": _time,
 }
 """Type of a column -> how a cell that is not empty becomes a JSON value; any other stays text."""
 

@@ -408,6 +408,41 @@ def test_csv_without_a_header_is_in_the_contracts_order(flowers: Bundle) -> None
     ]
 
 
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("agent", ["age", "agent", "sold", "web"])
+def test_a_category_may_be_called_as_a_column_is(houses: Bundle, agent: str, header: bool) -> None:
+    row = f"30,,3.5,0.5,INLAND,{agent},true,2024-01-01T12:00:00\n"
+    body = ",".join(houses.contract.columns) + "\n" + row if header else row
+    expected = {"dataframe_records": [HOUSE | {"agent": agent}]}
+    assert predictions(houses, body.encode(), CSV) == predictions(houses, expected)
+
+
+def test_a_header_may_lack_the_columns_that_may_be_absent(houses: Bundle) -> None:
+    body = b"age,income,distance,ocean,garden\n30,3.5,0.5,INLAND,true"
+    expected = {name: HOUSE[name] for name in ("age", "income", "distance", "ocean", "garden")}
+    assert predictions(houses, body, CSV) == predictions(houses, expected)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ({"dataframe_records": [HOUSE | {"sold": "NaT"}]}, {}),
+        ({"instances": [[*(HOUSE | {"sold": "NaT"}).values()]]}, {}),
+        ({"inputs": {name: [value] for name, value in HOUSE.items()} | {"sold": ["NaT"]}}, {}),
+        (b"30,,3.5,0.5,INLAND,caf\xc3\xa9,True,NaT", CSV),
+    ],
+)
+def test_nat_is_null_as_mlflows_client_writes_a_missing_time(
+    houses: Bundle, body: Any, headers: Any
+) -> None:
+    expected = {"dataframe_records": [HOUSE | {"sold": None}]}
+    assert predictions(houses, body, headers) == predictions(houses, expected)
+
+
+def test_nat_in_a_text_stays_a_text(houses: Bundle) -> None:
+    assert "ocean" in message(houses, {"dataframe_records": [HOUSE | {"ocean": "NaT"}]})
+
+
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
