@@ -154,7 +154,7 @@ class Loader:
             if bundle.digest != version.digest:
                 found = f"found {bundle.digest[:12]}…, expected {version.digest[:12]}…"
                 raise BundleError(bundle.path, (found,))
-            predictor = Predictor(bundle, self.service.settings.max_rows, label)
+            predictor = Predictor(bundle, self.service.settings.max_rows, label, name)
             predictor.warm_up()
         except BundleError as error:
             report(Trouble("bundle_refused", str(error), name, time.time()))

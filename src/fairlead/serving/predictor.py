@@ -39,12 +39,16 @@ class Predictor:
         max_rows: most rows of one request. A row of two bytes may break a rule in each column,
             and each is told at length: without a bound the answer is 400 times the body.
         label: what the version is called in headers and metrics.
+        name: what the model is called; by default as in the bundle.
     """
 
-    def __init__(self, bundle: Bundle, max_rows: int, label: str = "") -> None:
+    def __init__(
+        self, bundle: Bundle, max_rows: int, label: str = "", name: str | None = None
+    ) -> None:
         self.bundle = bundle
         self.max_rows = max_rows
         self.label = label
+        self.name = bundle.name if name is None else name
         self.rows = RowReader(bundle.contract)
         self._typed = TypedBodies(bundle.contract, self.rows.usual, max_rows)
         self._classes = bundle.contract.classes

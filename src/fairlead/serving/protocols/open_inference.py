@@ -279,7 +279,7 @@ def _answer(
             # JSON has no NaN and no Infinity: msgspec writes null.
             outputs.append(OutputTensor(name, shape, datatype, None, values.ravel().tolist()))
     given = request.id if message.id is None else message.id
-    response = InferResponse(predictor.bundle.name, predictor.label, given, outputs)
+    response = InferResponse(predictor.name, predictor.label, given, outputs)
     head = msgspec.json.encode(response)
     if not tail:
         return Answer(head, X, scores)

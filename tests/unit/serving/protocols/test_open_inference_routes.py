@@ -157,6 +157,16 @@ def test_a_bundle_is_loaded_from_its_folder(controlled: Any, houses: Bundle, key
     assert controlled.get("/v2/models").json() == {"models": ["flowers", "houses"]}
 
 
+def test_a_bundle_answers_with_the_name_it_was_loaded_under(
+    controlled: Any, flowers: Bundle
+) -> None:
+    body = {"parameters": {"path": str(flowers.path)}}
+    controlled.post("/v2/repository/models/petals/load", json=body)
+    tensor = {"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}
+    answer = controlled.post("/v2/models/petals/infer", json={"inputs": [tensor]})
+    assert answer.json()["model_name"] == "petals"
+
+
 def test_a_folder_without_a_sound_bundle_is_refused(controlled: Any, tmp_path: Path) -> None:
     answer = controlled.post(LOAD, json={"parameters": {"path": str(tmp_path)}})
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
