@@ -22,7 +22,11 @@ EXIT_ADDRESS = 3
 
 def serve(
     targets: Annotated[
-        list[str] | None, typer.Argument(help="Projects, bundle folders, or models:/name@alias.")
+        list[str] | None,
+        typer.Argument(
+            help="Projects, bundle folders, or models:/name@alias; by default this folder, "
+            "or else what SageMaker has put into /opt/ml/model."
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -44,16 +48,18 @@ def serve(
     ] = None,
 ) -> None:
     """Serve models over HTTP, and follow the registry."""
-    from fairlead.serving.protocols.sagemaker import sagemaker_settings
+    from fairlead.serving.protocols.sagemaker import placed_models, sagemaker_settings
     from fairlead.settings import read_settings
     from fairlead.workflows.serve import find
 
-    settings = read_settings({**os.environ, **sagemaker_settings(os.environ)})
+    placed = None if targets else placed_models(os.environ, Path.cwd())
+    added = sagemaker_settings(os.environ, container=placed is not None)
+    settings = read_settings({**os.environ, **added})
     given = {"host": host, "port": port, "workers": workers, "poll_s": poll}
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    found = find(targets or ["."], model or settings.model)
+    found = find(targets or (["."] if placed is None else placed), model or settings.model)
     if found.registered or settings.workers > 1:
         raise typer.Exit(_supervise(found, settings, default))
     command = [sys.executable, "-m", "fairlead.serving.worker"]
@@ -100,9 +106,10 @@ def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
     take_over(file, names)
     if found.registered:
         first_look(follower, file, found.registered)
-    add_bundles(file, bundles, default or names[0])
+    add_bundles(file, bundles, default or next(iter(names), None))
     listener.listen(BACKLOG)
-    errors().print(f"serving {', '.join(file.read().models)}, Ctrl-C to stop")
+    served = ", ".join(file.read().models) or "what is loaded by request"
+    errors().print(f"serving {served}, Ctrl-C to stop")
     writer = LineWriter()
     configure_logging(settings.log_level, writer)
     shutil.rmtree(state / STATS, ignore_errors=True)

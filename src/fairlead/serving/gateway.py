@@ -89,6 +89,10 @@ class Gateway:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         endpoint = self.service.generation.endpoints.get(scope["path"])
+        if endpoint is None and self.service.settings.model_control and scope["method"] == "POST":
+            # Another worker may have loaded the model a moment ago.
+            await self.service.loader.follow()
+            endpoint = self.service.generation.endpoints.get(scope["path"])
         if endpoint is None:
             await self._cold(scope, receive, send, headers, started)
             return

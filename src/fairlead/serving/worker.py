@@ -136,12 +136,15 @@ class Server(uvicorn.Server):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         settings = read_settings({**os.environ, **sagemaker_settings(os.environ)})
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 (the log's level is among the settings)
         return EXIT_USAGE
+    if not (options.bundle or options.state or settings.model_control):
+        parser.error("expected --bundle or --state, for no model may be loaded by request")
     given = {"host": options.host, "port": options.port}
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}
@@ -309,8 +312,10 @@ def _port(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fairlead.serving.worker", description=__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--bundle", type=Path, action="append", help="folder of a bundle")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--bundle", type=Path, action="append", default=[], help="folder of a bundle"
+    )
     source.add_argument("--state", type=Path, help=f"folder of {TABLE}, to be followed")
     parser.add_argument("--host", help="address to listen on (FAIRLEAD_HOST)")
     parser.add_argument("--port", type=_port, help="port, 0 for a free one (FAIRLEAD_PORT)")

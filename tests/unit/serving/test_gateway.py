@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from fairlead.bundle.reading import Bundle
+from fairlead.serving.table import Served, Table
+from fairlead.settings import Settings
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 
@@ -21,6 +26,29 @@ def test_any_other_request_id_is_replaced(flowers_client: Any, path: str, reques
     headers = {"X-Request-ID": request_id.encode("latin-1")}
     answer = flowers_client.post(path, json=ROW, headers=headers)
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+
+
+def test_sagemakers_inference_id_stands_for_a_request_id_that_is_absent(
+    flowers_client: Any,
+) -> None:
+    headers = {"X-Amzn-SageMaker-Inference-Id": "order-1"}
+    alone = flowers_client.post("/invocations", json={"instances": [ROW]}, headers=headers)
+    both = flowers_client.post("/predict", json=ROW, headers={**headers, "X-Request-ID": "r1"})
+    assert (alone.headers["x-request-id"], both.headers["x-request-id"]) == ("order-1", "r1")
+
+
+@pytest.mark.parametrize(("control", "status"), [(True, 200), (False, 404)])
+def test_a_model_that_another_worker_has_loaded_is_looked_for_before_it_is_denied(
+    client_of: Callable[..., Any],
+    served: Callable[..., Served],
+    flowers: Bundle,
+    control: bool,
+    status: int,
+) -> None:
+    client = client_of(Table({}), Settings(model_control=control))
+    table = Table({"flowers": served(flowers)}, "flowers")
+    client.service.loader.file.edit(lambda _: table)
+    assert client.post("/models/flowers/predict", json=ROW).status_code == status
 
 
 def test_new_request_ids_differ(flowers_client: Any) -> None:

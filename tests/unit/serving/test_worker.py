@@ -79,6 +79,15 @@ def test_a_damaged_bundle_is_not_served_and_the_log_names_its_faults(tmp_path: P
     assert "manifest.json is missing" in document["faults"][0]
 
 
+def test_without_a_bundle_a_worker_starts_only_where_models_are_loaded_by_request(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    assert "expected --bundle or --state" in capsys.readouterr().err
+
+
 def test_a_port_that_does_not_exist_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,7 +115,10 @@ def mlflow_routes(service: Service) -> APIRouter:
     @router.get("/ping", responses={503: {"description": "Stopping, or nothing is served"}})
     async def ping() -> Response:
         """Whether requests are welcome: an empty line, with 200 or 503."""
-        return Response("\n", 200 if service.ready else 503, media_type="application/json")
+        # Where models are loaded by request, the first one is loaded after the first ping.
+        waiting = service.settings.model_control and not service.models
+        welcome = service.ready or (waiting and not service.draining)
+        return Response("\n", 200 if welcome else 503, media_type="application/json")
 
     # A model that is served is answered before FastAPI is asked.
     @router.post("/invocations", include_in_schema=False)

@@ -29,6 +29,7 @@ from fairlead.serving.protocols.mlflow_schema import invocations_operation
 from fairlead.serving.protocols.tables import MAX_PARQUET_BYTES
 from fairlead.serving.schema import request_schemas
 from fairlead.serving.table import Table
+from fairlead.settings import Settings
 
 CSV = {b"content-type": b"text/csv"}
 PARQUET = {b"content-type": b"application/vnd.apache.parquet"}
@@ -655,6 +656,15 @@ def test_ping_says_when_nothing_is_served(
     client_of: Callable[..., Any], routes_of: Callable[[Any], TestClient]
 ) -> None:
     assert routes_of(client_of(Table({})).service).get("/ping").status_code == 503
+
+
+def test_ping_is_answered_before_the_first_model_is_loaded_by_request(
+    client_of: Callable[..., Any], routes_of: Callable[[Any], TestClient]
+) -> None:
+    service = client_of(Table({}), Settings(model_control=True)).service
+    assert routes_of(service).get("/ping").status_code == 200
+    service.draining = True
+    assert routes_of(service).get("/ping").status_code == 503
 
 
 @pytest.mark.parametrize("path", ["/invocations", "/models/a/invocations", "/models/a/invoke"])
