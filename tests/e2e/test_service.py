@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.testing.registry import sample_bundle
 
 PATIENCE_S = 30.0
 HEAVY = (
@@ -378,3 +379,13 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_served(worker: Worker, bund
     assert done.returncode == 3
     assert "address already in use" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_default_is_the_model_that_was_named(bundle: Bundle, tmp_path: Path) -> None:
+    sample = sample_bundle(tmp_path)
+    state = str(tmp_path / "state")
+    command = [sys.executable, "-m", "fairlead", "serve", str(bundle.path), str(sample)]
+    with started([*command, "--default", "sample"], FAIRLEAD_STATE=state) as service:
+        assert httpx2.get(f"{service.url}/version").json()["model"] == "sample"
+        assert service.stop() == 0

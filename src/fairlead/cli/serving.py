@@ -60,7 +60,7 @@ def serve(
         update={name: value for name, value in given.items() if value is not None}
     )
     found = find(targets or (["."] if placed is None else placed), model or settings.model)
-    if found.registered or settings.workers > 1:
+    if found.registered or settings.workers > 1 or default is not None:
         raise typer.Exit(_supervise(found, settings, default))
     command = [sys.executable, "-m", "fairlead.serving.worker"]
     for path in found.bundles:
@@ -69,7 +69,8 @@ def serve(
     errors().print(f"serving {len(found.bundles)} bundle(s), Ctrl-C to stop")
     sys.stdout.flush()
     sys.stderr.flush()
-    # With nothing to follow and one worker, this process becomes the worker.
+    # With nothing to follow and one worker, which answers with the first bundle, this process
+    # becomes the worker.
     os.execv(sys.executable, command)  # noqa: S606
 
 
