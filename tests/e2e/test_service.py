@@ -23,6 +23,8 @@ import numpy as np
 import pytest
 
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.serving.table import TableFile
+from fairlead.serving.worker import TABLE, table_of
 from fairlead.testing.registry import sample_bundle
 
 PATIENCE_S = 30.0
@@ -389,3 +391,16 @@ def test_the_default_is_the_model_that_was_named(bundle: Bundle, tmp_path: Path)
     with started([*command, "--default", "sample"], FAIRLEAD_STATE=state) as service:
         assert httpx2.get(f"{service.url}/version").json()["model"] == "sample"
         assert service.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_worker_whose_supervisor_ended_while_it_started_ends_too(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    TableFile(tmp_path / TABLE).edit(lambda _: table_of([bundle.path]))
+    command = [sys.executable, "-m", "fairlead.serving.worker", "--state", str(tmp_path)]
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait(PATIENCE_S)
+    with started([*command, "--parent", str(gone.pid)]) as worker:
+        worker.wait_for("supervisor_gone")
+        assert worker.process.wait(PATIENCE_S) == 0

@@ -117,6 +117,7 @@ def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
 
     def command(name: str) -> list[str]:
         worker = [sys.executable, "-m", "fairlead.serving.worker", "--state", str(state)]
+        worker += ["--parent", str(os.getpid())]
         return [*worker, "--id", name, "--fd", str(listener.fileno())]
 
     supervisor = Supervisor(

@@ -67,7 +67,9 @@ class Server(uvicorn.Server):
     has, and exits with 0. All this takes at most `drain_s`; a second signal ends it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway, loader: Loader) -> None:
+    def __init__(
+        self, config: uvicorn.Config, gateway: Gateway, loader: Loader, parent: int | None = None
+    ) -> None:
         super().__init__(config)
         self._gateway = gateway
         self._loader = loader
@@ -75,7 +77,8 @@ class Server(uvicorn.Server):
         self._listen_until = math.inf
         self.drained_by = math.inf
         """`time.monotonic` when a stopping service has had its time."""
-        self._parent = os.getppid()
+        # A supervisor may have ended before this line is reached: who it was must be told.
+        self._parent = os.getppid() if parent is None else parent
         self._following: asyncio.Task[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
 
@@ -153,7 +156,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.log_level, writer)
     try:
         if options.state is not None:
-            code = serve(options.state, settings, writer, worker_id=options.id, fd=options.fd)
+            code = serve(
+                options.state,
+                settings,
+                writer,
+                worker_id=options.id,
+                fd=options.fd,
+                parent=options.parent,
+            )
         else:
             code = _serve_bundles(options.bundle, settings, writer)
     except (ExtraMissingError, SettingsError) as error:
@@ -198,6 +208,7 @@ def serve(
     *,
     worker_id: str = "0",
     fd: int | None = None,
+    parent: int | None = None,
 ) -> int:
     """Answer requests by a routing table until a signal.
 
@@ -207,6 +218,7 @@ def serve(
         writer: of the log.
         worker_id: of this process among its siblings.
         fd: a listening socket that this process has inherited.
+        parent: process without which this one stops; by default the one that has started it.
 
     Returns:
         0 after a graceful stop, 1 where nothing could be loaded.
@@ -232,7 +244,7 @@ def serve(
         timeout_graceful_shutdown=math.ceil(settings.drain_s / 2),
     )
     sockets = None if fd is None else [socket.socket(fileno=fd)]
-    server = Server(config, gateway, loader)
+    server = Server(config, gateway, loader, parent)
     server.run(sockets)
     served = bool(gateway.service.models) or settings.model_control
     service = gateway.service
@@ -320,6 +332,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", help="address to listen on (FAIRLEAD_HOST)")
     parser.add_argument("--port", type=_port, help="port, 0 for a free one (FAIRLEAD_PORT)")
     parser.add_argument("--fd", type=int, help="listening socket to take over")
+    parser.add_argument("--parent", type=int, help="process without which it stops")
     parser.add_argument("--id", default="0", help="of this worker among its siblings")
     return parser
 
