@@ -85,7 +85,9 @@ def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
     from fairlead.serving.table import TableFile
     from fairlead.serving.worker import STATS, TABLE, table_of
     from fairlead.wiring import model_registry
-    from fairlead.workflows.serve import Follower, add_bundles, first_look, state_of, take_over
+    from fairlead.workflows.follower import Follower
+    from fairlead.workflows.serve import state_of
+    from fairlead.workflows.startup import add_bundles, first_look, take_over
 
     bundles = table_of(found.bundles).models
     names = [*(each.name for each in found.registered), *bundles]

@@ -1,0 +1,317 @@
+"""What is served follows the registry, and outlives whatever the registry does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fairlead.adapters.memory_registry import MemoryRegistry
+from fairlead.errors import BundleError, RegistryUnavailableError, StorageError
+from fairlead.registry.records import ModelVersion
+from fairlead.registry.traffic import Traffic, write_traffic
+from fairlead.serving.table import Route, Served, Table, TableFile, Trouble
+from fairlead.testing.registry import sample_bundle
+from fairlead.workflows import follower as module
+from fairlead.workflows.follower import RETRY_S, Follower
+from fairlead.workflows.models import move_alias
+from fairlead.workflows.serve import Registered
+
+NAME = "iris"
+SPLIT = Traffic({"champion": 90, "challenger": 10})
+
+
+class Registry(MemoryRegistry):
+    """Can be out of reach, and can have damaged bundles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.damaged: set[int] = set()
+        self.fetched: list[int] = []
+
+    def resolve(self, name: str, reference: str) -> ModelVersion:
+        self._answer()
+        return super().resolve(name, reference)
+
+    def notes(self, name: str) -> Mapping[str, str]:
+        self._answer()
+        return super().notes(name)
+
+    def fetch(self, version: ModelVersion, folder: Path) -> Path:
+        self._answer()
+        self.fetched.append(version.version)
+        if version.version in self.damaged:
+            raise BundleError(folder, (f"version {version.version} is damaged",))
+        return super().fetch(version, folder)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise RegistryUnavailableError("memory:", "away")
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    store = tmp_path_factory.mktemp("bundles")
+    return [sample_bundle(store, threshold=threshold) for threshold in (4.0, 5.0, 6.0)]
+
+
+@pytest.fixture
+def registry(bundles: list[Path]) -> Registry:
+    """Version 1 is champion, 2 challenger, 3 neither."""
+    registry = Registry()
+    for bundle in bundles:
+        registry.register(NAME, bundle)
+    registry.set_alias(NAME, "champion", 1, expected=None)
+    registry.set_alias(NAME, "challenger", 2, expected=None)
+    return registry
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> TableFile:
+    return TableFile(tmp_path / "routes.json")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module.time, "monotonic", clock)
+    return clock
+
+
+def follower(
+    file: TableFile,
+    registry: MemoryRegistry,
+    reference: str = "champion",
+    traffic: Traffic | None = None,
+) -> Follower:
+    model = Registered(file.path.parent, NAME, reference, traffic or Traffic())
+    return Follower(file, [model], lambda _: registry)
+
+
+def ways(file: TableFile) -> dict[str, tuple[str, float]]:
+    """Route -> version and share."""
+    routes = file.read().models[NAME].routes
+    return {name: (route.version, route.weight) for name, route in routes.items()}
+
+
+def troubles(file: TableFile) -> list[str]:
+    return [trouble.kind for trouble in file.read().troubles]
+
+
+def test_the_champion_alone_is_served_at_first(file: TableFile, registry: Registry) -> None:
+    assert follower(file, registry).look() == {}
+    assert ways(file) == {"champion": ("1", 100.0)}
+    assert file.read().default == NAME
+    version = file.read().models[NAME].versions["1"]
+    assert version.digest == registry.resolve(NAME, "1").digest
+    assert Path(version.path).parent == file.path.parent / ".fairlead" / "bundles"
+
+
+def test_a_moved_alias_is_followed(file: TableFile, registry: Registry) -> None:
+    following = follower(file, registry)
+    following.look()
+    move_alias(registry, NAME, "champion", "3")
+    following.look()
+    assert ways(file) == {"champion": ("3", 100.0)}
+
+
+def test_nothing_is_written_while_nothing_changes(file: TableFile, registry: Registry) -> None:
+    following = follower(file, registry)
+    following.look()
+    stamp = file.stamp()
+    following.look()
+    assert file.stamp() == stamp
+    assert registry.fetched == [1]
+
+
+@pytest.mark.parametrize("reference", ["challenger", "2"])
+def test_another_reference_is_served_whatever_the_notes_say(
+    file: TableFile, registry: Registry, reference: str
+) -> None:
+    write_traffic(registry, NAME, SPLIT)
+    follower(file, registry, reference).look()
+    assert ways(file) == {reference: ("2", 100.0)}
+
+
+def test_shares_shadow_and_sticky_come_from_the_notes(file: TableFile, registry: Registry) -> None:
+    following = follower(file, registry)
+    following.look()
+    write_traffic(registry, NAME, Traffic({"champion": 3, "2": 1}, "3", "header:X-User"))
+    following.look()
+    served = file.read().models[NAME]
+    assert ways(file) == {"champion": ("1", 3.0), "2": ("2", 1.0), "3": ("3", 0.0)}
+    assert (served.shadow, served.sticky) == ("3", "header:X-User")
+
+
+def test_the_project_file_holds_until_the_traffic_is_set(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    before = ways(file)
+    write_traffic(registry, NAME, Traffic())
+    following.look()
+    assert before == {"champion": ("1", 90.0), "challenger": ("2", 10.0)}
+    assert ways(file) == {"champion": ("1", 100.0)}
+
+
+def test_a_note_that_cannot_be_read_changes_nothing(file: TableFile, registry: Registry) -> None:
+    following = follower(file, registry)
+    following.look()
+    registry.set_note(NAME, "fairlead.traffic", "nonsense")
+    assert following.look()[NAME].code == "traffic"
+    assert (ways(file), troubles(file)) == ({"champion": ("1", 100.0)}, ["traffic_refused"])
+
+
+def test_a_model_without_a_champion_is_told(file: TableFile, bundles: list[Path]) -> None:
+    registry = Registry()
+    registry.register(NAME, bundles[0])
+    assert follower(file, registry).look()[NAME].code == "model_version_not_found"
+    assert (file.read().models, troubles(file)) == ({}, ["version_missing"])
+
+
+def test_a_registry_that_goes_away_and_comes_back_is_a_trouble_for_so_long(
+    file: TableFile, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    following = follower(file, registry)
+    following.look()
+    registry.away = True
+    following.look()
+    following.look()
+    told = troubles(file), ways(file)
+    registry.away = False
+    move_alias(registry, NAME, "champion", "2")
+    following.look()
+    assert told == (["registry_unavailable"], {"champion": ("1", 100.0)})
+    assert (troubles(file), ways(file)) == ([], {"champion": ("2", 100.0)})
+    assert [record.getMessage() for record in caplog.records] == ["not_followed", "followed_again"]
+
+
+def test_a_registry_that_never_answered_is_a_trouble_until_it_does(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry)
+    following.give_up(10)
+    before = file.read().troubles
+    following.look()
+    assert [trouble.what for trouble in before] == [
+        "the registry has not answered within 10 seconds"
+    ]
+    assert troubles(file) == []
+
+
+def test_a_damaged_bundle_is_fetched_again_after_a_minute_and_not_before(
+    file: TableFile, registry: Registry, clock: Clock
+) -> None:
+    registry.damaged = {3}
+    following = follower(file, registry)
+    following.look()
+    move_alias(registry, NAME, "champion", "3")
+    following.look()
+    clock.now += RETRY_S - 1
+    following.look()
+    before = [*registry.fetched], ways(file), troubles(file)
+    registry.damaged = set()
+    clock.now += 1
+    following.look()
+    assert before == ([1, 3], {"champion": ("1", 100.0)}, ["bundle_refused"])
+    assert registry.fetched == [1, 3, 3]
+    assert (ways(file), troubles(file)) == ({"champion": ("3", 100.0)}, [])
+
+
+def test_an_operators_change_stays_until_the_registry_wants_something_else(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    served = file.read().models[NAME]
+    all_to_one = {
+        name: msgspec.structs.replace(way, weight=1) for name, way in served.routes.items()
+    }
+    changed = msgspec.structs.replace(served, routes=all_to_one)
+    file.edit(lambda table: msgspec.structs.replace(table, models={NAME: changed}))
+    following.look()
+    kept = ways(file)
+    move_alias(registry, NAME, "challenger", "3")
+    following.look()
+    assert kept == {"champion": ("1", 1.0), "challenger": ("2", 1.0)}
+    assert ways(file) == {"champion": ("1", 90.0), "challenger": ("3", 10.0)}
+
+
+def test_what_was_unloaded_by_request_does_not_come_back_by_itself(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry)
+    following.look()
+    unloaded = file.read().models
+    file.edit(lambda _: Table({}, unloaded=unloaded))
+    move_alias(registry, NAME, "champion", "2")
+    following.look()
+    table = file.read()
+    assert table.models == {}
+    assert table.unloaded[NAME].routes == {"champion": Route("2", 100.0)}
+
+
+def test_models_are_followed_whatever_becomes_of_others(
+    file: TableFile, registry: Registry
+) -> None:
+    root = file.path.parent
+    models = [Registered(root, "lost", "champion"), Registered(root, NAME, "champion")]
+    failed = Follower(file, models, lambda _: registry).look()
+    assert failed.keys() == {"lost"}
+    assert list(file.read().models) == [NAME]
+
+
+def test_troubles_that_others_have_noticed_are_told_too(
+    file: TableFile, registry: Registry
+) -> None:
+    crashed = Trouble("worker_crashed", "worker 0 ended with 1; it is started again")
+    follower(file, registry).look([crashed])
+    assert file.read().troubles == (crashed,)
+
+
+def test_following_outlives_a_look_that_fails(
+    file: TableFile, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, looks = threading.Event(), iter(range(3))
+    failures = [StorageError(file.path, "No space left on device"), ValueError("anything")]
+
+    def others() -> tuple[Trouble, ...]:
+        number = next(looks)
+        if number < 2:
+            raise failures[number]
+        stop.set()
+        return ()
+
+    follower(file, registry).follow(0.001, stop, others)
+    assert [record.getMessage() for record in caplog.records] == [
+        "table_unwritable",
+        "follow_failed",
+    ]
+    assert ways(file) == {"champion": ("1", 100.0)}
+
+
+def test_bundles_go_to_the_cache_that_was_named(
+    file: TableFile, registry: Registry, tmp_path: Path
+) -> None:
+    model = Registered(tmp_path, NAME, "champion")
+    Follower(file, [model], lambda _: registry, tmp_path / "cache").look()
+    served: Served = file.read().models[NAME]
+    assert Path(served.versions["1"].path).parent == tmp_path / "cache"
+    assert json.loads(file.path.read_text())["models"][NAME]["versions"]["1"]["number"] == 1
