@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,25 @@ KINDS: Mapping[type[FairleadError], str] = {
     TrafficError: "traffic_refused",
 }
 
+LOST = (ModelVersionNotFoundError, BundleError, StorageError, RegistryUnavailableError)
+"""What may become of one version without touching the others of its model."""
+
 OpenRegistry = Callable[[Path], ModelRegistry]
+Place = tuple[str, str, int | None]
+"""A model, its route and the version there that is at fault; no route if it is the model."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why something cannot be followed, and what that means for the service."""
+
+    error: FairleadError
+    what: str
+
+    @property
+    def kind(self) -> str:
+        """As troubles have it."""
+        return next(kind for each, kind in KINDS.items() if isinstance(self.error, each))
 
 
 class Follower:
@@ -63,7 +82,7 @@ class Follower:
         self._registry = registry
         self._cache = cache
         self._opened: dict[Path, ModelRegistry] = {}
-        self._troubles: dict[str, Trouble] = {}
+        self._troubles: dict[Place, Trouble] = {}
         self._wanted: dict[str, Served] = {}
         self._refused: dict[tuple[str, int, str], tuple[float, FairleadError]] = {}
 
@@ -76,16 +95,20 @@ class Follower:
         Returns:
             Model name -> why it could not be followed; what was served before stays.
         """
+        before = self._file.read()
         wanted: dict[str, Served] = {}
         failed: dict[str, FairleadError] = {}
+        faults: dict[Place, Fault] = {}
         for model in self._models:
+            name = model.name
+            served = before.models.get(name) or before.unloaded.get(name)
             try:
-                wanted[model.name], absent = self._desired(model)
-                if absent is not None:
-                    failed[model.name] = absent
+                wanted[name], lost = self._desired(model, served)
+                faults |= lost
             except tuple(KINDS) as error:
-                failed[model.name] = error
-        self._note(failed)
+                failed[name] = error
+                faults[name, "", None] = Fault(error, str(error))
+        self._note(faults)
         troubles = (*self._troubles.values(), *others)
 
         def change(table: Table) -> Table:
@@ -106,7 +129,7 @@ class Follower:
         """Tell that the registry has not answered for so long; a later look takes it back."""
         for model in self._models:
             what = f"the registry has not answered within {waited_s:g} seconds"
-            self._troubles[model.name] = Trouble(
+            self._troubles[model.name, "", None] = Trouble(
                 "registry_unavailable", what, model.name, time.time()
             )
         troubles = tuple(self._troubles.values())
@@ -128,33 +151,49 @@ class Follower:
                 # The edge of the thread: whatever it is, the next look may go well.
                 log.exception("follow_failed")
 
-    def _desired(self, model: Registered) -> tuple[Served, ModelVersionNotFoundError | None]:
-        """What the registry wants to be served of a model, and the route that leads nowhere."""
-        registry = self._open(model.root)
-        traffic = Traffic({model.reference: 100.0})
-        if model.reference == CHAMPION:
-            # A model without a champion is told as that, not as one without notes.
-            registry.resolve(model.name, CHAMPION)
-            traffic = read_traffic(registry.notes(model.name), model.traffic)
-        versions, routes = {}, {}
-        names = [*traffic.weights]
-        if traffic.shadow is not None and traffic.shadow not in names:
-            names.append(traffic.shadow)
-        absent = None
-        for name in names:
+    def _desired(
+        self, model: Registered, before: Served | None
+    ) -> tuple[Served, dict[Place, Fault]]:
+        """What the registry wants to be served of a model, and the routes that lead elsewhere.
+
+        A version that cannot be had costs its own route alone: the version before it stays there,
+        or else the others answer its share.
+        """
+        registry, traffic = self._open(model.root), self._traffic(model)
+        versions: dict[str, Version] = {}
+        routes: dict[str, Route] = {}
+        faults: dict[Place, Fault] = {}
+        for name in traffic.references:
+            version = None
             try:
                 version = registry.resolve(model.name, name)
-            except ModelVersionNotFoundError as error:
-                # The others answer its share.
-                absent = error
-                continue
-            label = label_of(version.version, version.digest)
-            versions[label] = self._had(model, label, version)
+                label = label_of(version.version, version.digest)
+                bundle = self._had(model, label, version)
+            except LOST as error:
+                place = (model.name, name, None if version is None else version.version)
+                # An alias that was taken away is a decision, and no version outlives it.
+                gone = isinstance(error, ModelVersionNotFoundError)
+                if gone or before is None or name not in before.routes:
+                    faults[place] = Fault(error, f"nothing is served as {name}: {error}")
+                    continue
+                label = before.routes[name].version
+                bundle = before.versions[label]
+                faults[place] = Fault(error, f"version {label} stays as {name}: {error}")
+            versions[label] = bundle
             routes[name] = Route(label, traffic.weights.get(name, 0.0))
-        if absent is not None and not any(route.weight for route in routes.values()):
-            raise absent
+        if not any(route.weight for route in routes.values()):
+            raise next(iter(faults.values())).error
         shadow = traffic.shadow if traffic.shadow in routes else None
-        return Served(versions, routes, shadow, traffic.sticky), absent
+        return Served(versions, routes, shadow, traffic.sticky), faults
+
+    def _traffic(self, model: Registered) -> Traffic:
+        """How a model's requests are to be shared out."""
+        if model.reference != CHAMPION:
+            return Traffic({model.reference: 100.0})
+        registry = self._open(model.root)
+        # A model without a champion is told as that, not as one without notes.
+        registry.resolve(model.name, CHAMPION)
+        return read_traffic(registry.notes(model.name), model.traffic)
 
     def _had(self, model: Registered, label: str, version: ModelVersion) -> Version:
         """A version's bundle, fetched unless it was had before."""
@@ -178,13 +217,15 @@ class Follower:
             self._opened[root] = self._registry(root)
         return self._opened[root]
 
-    def _note(self, failed: Mapping[str, FairleadError]) -> None:
-        for name, error in failed.items():
-            kind = next(kind for each, kind in KINDS.items() if isinstance(error, each))
-            known = self._troubles.get(name)
-            if known is None or known.kind != kind:
-                self._troubles[name] = Trouble(kind, str(error), name, time.time())
-                log.error("not_followed", extra={"model": name, "kind": kind, "what": str(error)})
-        for name in self._troubles.keys() - failed.keys():
-            del self._troubles[name]
+    def _note(self, faults: Mapping[Place, Fault]) -> None:
+        for place, fault in faults.items():
+            known = self._troubles.get(place)
+            if known is None or known.kind != fault.kind:
+                fields = {"kind": fault.kind, "what": fault.what, "model": place[0]}
+                self._troubles[place] = Trouble(**fields, since=time.time())
+                log.error("not_followed", extra=fields)
+        over = self._troubles.keys() - faults.keys()
+        for place in over:
+            del self._troubles[place]
+        for name in {place[0] for place in over} - {place[0] for place in self._troubles}:
             log.info("followed_again", extra={"model": name})

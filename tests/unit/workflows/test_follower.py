@@ -33,6 +33,7 @@ class Registry(MemoryRegistry):
         super().__init__()
         self.away = False
         self.damaged: set[int] = set()
+        self.unfetched: set[int] = set()
         self.fetched: list[int] = []
 
     def resolve(self, name: str, reference: str) -> ModelVersion:
@@ -48,6 +49,8 @@ class Registry(MemoryRegistry):
         self.fetched.append(version.version)
         if version.version in self.damaged:
             raise BundleError(folder, (f"version {version.version} is damaged",))
+        if version.version in self.unfetched:
+            raise RegistryUnavailableError("memory:", "its files are away")
         return super().fetch(version, folder)
 
     def _answer(self) -> None:
@@ -233,6 +236,100 @@ def test_a_damaged_bundle_is_fetched_again_after_a_minute_and_not_before(
     assert before == ([1, 3], {"champion": ("1", 100.0)}, ["bundle_refused"])
     assert registry.fetched == [1, 3, 3]
     assert (ways(file), troubles(file)) == ({"champion": ("3", 100.0)}, [])
+
+
+def test_a_damaged_challenger_leaves_its_share_to_the_champion(
+    file: TableFile, registry: Registry
+) -> None:
+    registry.damaged = {2}
+    following = follower(file, registry, traffic=SPLIT)
+    assert following.look() == {}
+    before = ways(file)
+    move_alias(registry, NAME, "champion", "3")
+    following.look()
+    (trouble,) = file.read().troubles
+    assert (before, ways(file)) == ({"champion": ("1", 90.0)}, {"champion": ("3", 90.0)})
+    assert (trouble.kind, trouble.model) == ("bundle_refused", NAME)
+    assert trouble.what.startswith("nothing is served as challenger: ")
+
+
+@pytest.mark.parametrize("fault", ["damaged", "unfetched"])
+def test_the_challenger_that_was_served_stays_where_the_next_one_cannot_be_had(
+    file: TableFile, registry: Registry, fault: str
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    setattr(registry, fault, {3})
+    move_alias(registry, NAME, "challenger", "3")
+    move_alias(registry, NAME, "champion", "2")
+    following.look()
+    assert ways(file) == {"champion": ("2", 90.0), "challenger": ("2", 10.0)}
+    assert file.read().troubles[0].what.startswith("version 2 stays as challenger: ")
+
+
+def test_what_was_served_stays_after_a_new_start_too(file: TableFile, registry: Registry) -> None:
+    follower(file, registry, traffic=SPLIT).look()
+    registry.damaged = {3}
+    move_alias(registry, NAME, "challenger", "3")
+    follower(file, registry, traffic=SPLIT).look()
+    assert ways(file) == {"champion": ("1", 90.0), "challenger": ("2", 10.0)}
+
+
+def test_a_champion_that_cannot_be_had_does_not_hold_the_challenger_back(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    registry.damaged = {3}
+    move_alias(registry, NAME, "champion", "3")
+    move_alias(registry, NAME, "challenger", "1")
+    assert following.look() == {}
+    assert ways(file) == {"champion": ("1", 90.0), "challenger": ("1", 10.0)}
+
+
+def test_a_damaged_shadow_is_no_shadow(file: TableFile, registry: Registry) -> None:
+    registry.damaged = {2}
+    following = follower(file, registry, traffic=Traffic(shadow="challenger"))
+    following.look()
+    before = file.read().models[NAME]
+    registry.set_alias(NAME, "challenger", 3, expected=2)
+    following.look()
+    assert (before.shadow, [*before.routes]) == (None, ["champion"])
+    assert file.read().models[NAME].shadow == "challenger"
+    assert (ways(file)["challenger"], troubles(file)) == (("3", 0.0), [])
+
+
+def test_a_version_that_does_not_exist_any_more_leaves_its_share_to_the_others(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    write_traffic(registry, NAME, Traffic({"champion": 1, "7": 1}))
+    assert following.look() == {}
+    assert (ways(file), troubles(file)) == ({"champion": ("1", 1.0)}, ["version_missing"])
+
+
+def test_where_no_version_can_be_had_the_model_is_not_followed(
+    file: TableFile, registry: Registry
+) -> None:
+    registry.damaged = {1, 2}
+    assert follower(file, registry, traffic=SPLIT).look()[NAME].code == "bundle"
+    assert file.read().models == {}
+
+
+def test_each_version_that_cannot_be_had_is_told_once(
+    file: TableFile, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.damaged = {2, 3}
+    following = follower(file, registry, traffic=SPLIT)
+    for _ in range(3):
+        following.look()
+    move_alias(registry, NAME, "challenger", "3")
+    for _ in range(3):
+        following.look()
+    told = [str(vars(record)["what"]).splitlines()[-1].strip() for record in caplog.records]
+    assert told == ["version 2 is damaged", "version 3 is damaged"]
+    assert "version 3" in file.read().troubles[0].what
 
 
 def test_an_operators_change_stays_until_the_registry_wants_something_else(
