@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -18,10 +19,13 @@ import httpx2
 import pytest
 
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.registry.traffic import Traffic, read_traffic, write_traffic
 from fairlead.wiring import model_registry, train
+from fairlead.workflows.admin import get_traffic, put_traffic
 from fairlead.workflows.load import load
 from fairlead.workflows.models import move_alias
 from fairlead.workflows.store import bundles_of
+from fairlead.workflows.traffic import ledger_of
 
 pytestmark = pytest.mark.slow
 
@@ -209,3 +213,31 @@ def test_it_starts_with_what_it_served_last_while_the_registry_is_away(project: 
     finally:
         database.rmdir()
         away.rename(database)
+
+
+def test_a_change_of_traffic_by_the_admin_route_outlives_the_service(project: Path) -> None:
+    registry = model_registry(project)
+    move_alias(registry, "iris", "challenger", "decision_tree")
+    before, asked = Traffic({"champion": 9, "challenger": 1}), Traffic({"challenger": 1})
+    write_traffic(registry, "iris", before)
+    token = secrets.token_hex()
+    try:
+        first = Fleet(project, FAIRLEAD_ADMIN_TOKEN=token)
+        put_traffic(first.url, token, asked, reason="it is better")
+        until = time.monotonic() + PATIENCE_S
+        while read_traffic(registry.notes("iris")) != asked:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert first.end() == 0
+        again = Fleet(project)
+        told = get_traffic(again.url)
+        assert again.end() == 0
+    finally:
+        write_traffic(registry, "iris", Traffic())
+    entry = ledger_of(project).entries("iris")[-1]
+    assert [*told["routes"]] == ["challenger"]
+    assert (entry.reason, entry.before, entry.after) == (
+        "it is better",
+        before.to_json(),
+        asked.to_json(),
+    )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Request, Response
 from msgspec import Struct
 
-from fairlead.errors import TrafficError
+from fairlead.errors import StorageError, TrafficError
 from fairlead.registry.ledger import Ledger
 from fairlead.registry.traffic import Traffic
 from fairlead.serving.errors import Problem, RequestRefusedError, unprocessable
-from fairlead.serving.routes import model_of
+from fairlead.serving.routes import model_of, unknown_model
 from fairlead.serving.service import Service
 from fairlead.serving.table import Served, Table
 from fairlead.settings import Settings
+
+LEDGER = "ledger.jsonl"
+"""Beside the routing table, where no registry keeps the traffic."""
+KIND = "traffic"
 
 
 class TrafficRequest(Struct, forbid_unknown_fields=True):
@@ -44,33 +49,10 @@ def admin_routes(service: Service) -> APIRouter:
             traffic = Traffic(body.weights, body.shadow, body.sticky)
         except (msgspec.DecodeError, TrafficError) as error:
             raise unprocessable(Problem("value_error", ("body",), str(error))) from None
-        model = model_of(service, name)
-        before = {
-            "weights": {name: route.weight for name, route in model.served.routes.items()},
-            "shadow": model.served.shadow,
-            "sticky": model.served.sticky,
-        }
         actor = request.client.host if request.client else "unknown"
-
-        def change(table: Table) -> Table:
-            served = _changed(table.models[name], traffic)
-            return msgspec.structs.replace(table, models={**table.models, name: served})
-
-        file = service.loader.file
-        after = {"weights": body.weights, "shadow": body.shadow, "sticky": body.sticky}
-        ledger = Ledger(file.path.with_name("ledger.jsonl"))
-        await asyncio.to_thread(
-            ledger.append,
-            "traffic",
-            name,
-            actor=f"admin@{actor}",
-            reason=body.reason,
-            before=before,
-            after=after,
-        )
-        await asyncio.to_thread(file.edit, change)
+        await asyncio.to_thread(_set, service, name, traffic, f"admin@{actor}", body.reason)
         await service.loader.follow()
-        return Response(msgspec.json.encode(after), media_type="application/json")
+        return Response(msgspec.json.encode(traffic.to_json()), media_type="application/json")
 
     return router
 
@@ -83,15 +65,40 @@ def _authorise(settings: Settings, authorization: str) -> None:
         raise RequestRefusedError(401, "a bearer token is needed: FAIRLEAD_ADMIN_TOKEN")
 
 
+def _set(service: Service, name: str, traffic: Traffic, actor: str, reason: str) -> None:
+    """Write a change down, then make it; what is refused after all is taken back."""
+    served = model_of(service, name).served
+    _changed(served, traffic)
+    file = service.loader.file
+    ledger = Ledger(Path(served.ledger) if served.ledger else file.path.with_name(LEDGER))
+    weights = {route: way.weight for route, way in served.routes.items()}
+    before = {"weights": weights, "shadow": served.shadow, "sticky": served.sticky}
+    after = traffic.to_json()
+    entry = ledger.append(KIND, name, actor=actor, reason=reason, before=before, after=after)
+
+    def change(table: Table) -> Table:
+        if name not in table.models:
+            raise unknown_model()
+        changed = _changed(table.models[name], traffic)
+        return msgspec.structs.replace(table, models={**table.models, name: changed})
+
+    try:
+        file.edit(change)
+    except (RequestRefusedError, StorageError):
+        undone = f"entry {entry.sequence} did not take effect"
+        ledger.append(KIND, name, actor=actor, reason=undone, before=after, after=before)
+        raise
+
+
 def _changed(served: Served, traffic: Traffic) -> Served:
-    unknown = sorted(traffic.weights.keys() - served.routes.keys())
-    if unknown or (traffic.shadow is not None and traffic.shadow not in served.routes):
+    if not served.routes.keys() >= set(traffic.references):
         msg = f"Routes should be among {', '.join(served.routes)}"
         raise unprocessable(Problem("unknown_route", ("body", "weights"), msg))
     routes = {
         name: msgspec.structs.replace(route, weight=traffic.weights.get(name, 0.0))
         for name, route in served.routes.items()
     }
+    asked = None if served.ledger is None else traffic
     return msgspec.structs.replace(
-        served, routes=routes, shadow=traffic.shadow, sticky=traffic.sticky
+        served, routes=routes, shadow=traffic.shadow, sticky=traffic.sticky, asked=asked
     )

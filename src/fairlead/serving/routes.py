@@ -34,8 +34,13 @@ def model_of(service: Service, name: str | None) -> Model:
     models: Mapping[str, Model] = service.models
     model = models.get(name or service.default or "")
     if model is None:
-        raise RequestRefusedError(404, "no such model is served; GET /models lists them")
+        raise unknown_model()
     return model
+
+
+def unknown_model() -> RequestRefusedError:
+    """404, no such model is served."""
+    return RequestRefusedError(404, "no such model is served; GET /models lists them")
 
 
 def _add_information(router: APIRouter, service: Service) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from fairlead.registry.traffic import Traffic
 from fairlead.serving.records import label_of
 from fairlead.storage import write_whole
 
@@ -51,12 +52,18 @@ class Served(Struct, frozen=True, forbid_unknown_fields=True):
         routes: name, such as `champion` -> version and share; at least one weight is positive.
         shadow: name of the route that sees a copy of the traffic and never answers, if any.
         sticky: what keeps a caller on one route: `header:<name>` or `field:<column>`.
+        ledger: of the project, where a registry keeps the traffic and the supervisor follows it;
+            None where the traffic is this service's own.
+        asked: the traffic that an operator has asked this service for, and that the registry is
+            still to be told.
     """
 
     versions: dict[str, Version]
     routes: dict[str, Route]
     shadow: str | None = None
     sticky: str | None = None
+    ledger: str | None = None
+    asked: Traffic | None = None
 
 
 def served_alone(path: Path, digest: str) -> Served:

@@ -21,11 +21,12 @@ from fairlead.errors import (
 )
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION, ModelVersion
-from fairlead.registry.traffic import Traffic, read_traffic
+from fairlead.registry.traffic import Traffic, read_traffic, write_traffic
 from fairlead.serving.records import label_of
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version
 from fairlead.workflows.serve import Registered
 from fairlead.workflows.store import bundles_of
+from fairlead.workflows.traffic import ledger_of
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ class Follower:
     def look(self, others: Sequence[Trouble] = ()) -> dict[str, FairleadError]:
         """Ask the registry once and write what it wants into the table.
 
+        It is told first what an operator has asked of the service.
+
         Args:
             others: troubles that somebody else has noticed.
 
@@ -97,12 +100,16 @@ class Follower:
         """
         before = self._file.read()
         wanted: dict[str, Served] = {}
+        noted: dict[str, Traffic] = {}
         failed: dict[str, FairleadError] = {}
         faults: dict[Place, Fault] = {}
         for model in self._models:
             name = model.name
             served = before.models.get(name) or before.unloaded.get(name)
             try:
+                if served is not None and served.asked is not None:
+                    write_traffic(self._open(model.root), name, served.asked)
+                    noted[name] = served.asked
                 wanted[name], lost = self._desired(model, served)
                 faults |= lost
             except tuple(KINDS) as error:
@@ -114,9 +121,13 @@ class Follower:
         def change(table: Table) -> Table:
             models, unloaded = dict(table.models), dict(table.unloaded)
             for name, each in wanted.items():
+                place = unloaded if name in unloaded else models
+                asked = place[name].asked if name in place else None
+                if asked != noted.get(name):
+                    # Asked for since: the next look tells the registry.
+                    continue
                 # What an operator has changed stays until the registry wants something else.
-                if each != self._wanted.get(name):
-                    place = unloaded if name in unloaded else models
+                if asked is not None or each != self._wanted.get(name):
                     place[name] = each
             default = table.default or next(iter(models), None)
             return Table(models, default, troubles, unloaded)
@@ -184,7 +195,8 @@ class Follower:
         if not any(route.weight for route in routes.values()):
             raise next(iter(faults.values())).error
         shadow = traffic.shadow if traffic.shadow in routes else None
-        return Served(versions, routes, shadow, traffic.sticky), faults
+        ledger = str(ledger_of(model.root).path.resolve()) if model.reference == CHAMPION else None
+        return Served(versions, routes, shadow, traffic.sticky, ledger), faults
 
     def _traffic(self, model: Registered) -> Traffic:
         """How a model's requests are to be shared out."""

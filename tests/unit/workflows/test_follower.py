@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ import pytest
 from fairlead.adapters.memory_registry import MemoryRegistry
 from fairlead.errors import BundleError, RegistryUnavailableError, StorageError
 from fairlead.registry.records import ModelVersion
-from fairlead.registry.traffic import Traffic, write_traffic
+from fairlead.registry.traffic import Traffic, read_traffic, write_traffic
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble
 from fairlead.testing.registry import sample_bundle
 from fairlead.workflows import follower as module
@@ -35,6 +35,7 @@ class Registry(MemoryRegistry):
         self.damaged: set[int] = set()
         self.unfetched: set[int] = set()
         self.fetched: list[int] = []
+        self.interrupt: Callable[[], None] = lambda: None
 
     def resolve(self, name: str, reference: str) -> ModelVersion:
         self._answer()
@@ -43,6 +44,10 @@ class Registry(MemoryRegistry):
     def notes(self, name: str) -> Mapping[str, str]:
         self._answer()
         return super().notes(name)
+
+    def set_note(self, name: str, key: str, value: str) -> None:
+        super().set_note(name, key, value)
+        self.interrupt()
 
     def fetch(self, version: ModelVersion, folder: Path) -> Path:
         self._answer()
@@ -349,6 +354,74 @@ def test_an_operators_change_stays_until_the_registry_wants_something_else(
     following.look()
     assert kept == {"champion": ("1", 1.0), "challenger": ("2", 1.0)}
     assert ways(file) == {"champion": ("1", 90.0), "challenger": ("3", 10.0)}
+
+
+def ask(file: TableFile, weights: Mapping[str, float]) -> None:
+    """What the admin route does with a change."""
+    served = file.read().models[NAME]
+    routes = {
+        name: msgspec.structs.replace(way, weight=weights.get(name, 0.0))
+        for name, way in served.routes.items()
+    }
+    asked = msgspec.structs.replace(served, routes=routes, asked=Traffic(weights))
+    file.edit(lambda table: msgspec.structs.replace(table, models={NAME: asked}))
+
+
+def test_what_was_asked_of_the_service_is_noted_in_the_registry(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    ask(file, {"challenger": 1.0})
+    following.look()
+    assert read_traffic(registry.notes(NAME)) == Traffic({"challenger": 1})
+    assert ways(file) == {"challenger": ("2", 1.0)}
+    assert file.read().models[NAME].asked is None
+
+
+def test_what_was_asked_while_the_registry_is_away_holds_until_it_is_noted(
+    file: TableFile, registry: Registry
+) -> None:
+    follower(file, registry, traffic=SPLIT).look()
+    registry.away = True
+    ask(file, {"champion": 1.0, "challenger": 1.0})
+    again = follower(file, registry, traffic=SPLIT)
+    again.look()
+    meanwhile = ways(file), troubles(file)
+    registry.away = False
+    again.look()
+    assert meanwhile == (
+        {"champion": ("1", 1.0), "challenger": ("2", 1.0)},
+        ["registry_unavailable"],
+    )
+    assert (ways(file), troubles(file)) == (meanwhile[0], [])
+    assert read_traffic(registry.notes(NAME)) == Traffic({"champion": 1, "challenger": 1})
+
+
+def test_what_is_asked_while_the_registry_is_told_is_not_lost(
+    file: TableFile, registry: Registry
+) -> None:
+    following = follower(file, registry, traffic=SPLIT)
+    following.look()
+    ask(file, {"champion": 1.0, "challenger": 1.0})
+    asks = iter([{"champion": 3.0, "challenger": 1.0}])
+    registry.interrupt = lambda: ask(file, next(asks))
+    following.look()
+    registry.interrupt = lambda: None
+    between = ways(file)
+    following.look()
+    assert between == ways(file) == {"champion": ("1", 3.0), "challenger": ("2", 1.0)}
+    assert read_traffic(registry.notes(NAME)) == Traffic({"champion": 3, "challenger": 1})
+
+
+def test_only_a_champions_traffic_is_the_registrys(file: TableFile, registry: Registry) -> None:
+    follower(file, registry, "challenger").look()
+    alone = file.read().models[NAME].ledger
+    follower(file, registry).look()
+    assert alone is None
+    assert file.read().models[NAME].ledger == str(
+        file.path.parent.resolve() / ".fairlead" / "ledger.jsonl"
+    )
 
 
 def test_what_was_unloaded_by_request_does_not_come_back_by_itself(
