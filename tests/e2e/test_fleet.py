@@ -48,7 +48,7 @@ class Fleet:
         self._lines: Queue[str] = Queue()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url = str(self.wait_for("ready")["url"])
+        self.url = str(self.wait_for("serving")["url"])
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -162,8 +162,16 @@ def test_no_request_fails_while_the_champion_moves(fleet: Fleet, project: Path) 
     assert fleet.end() == 0
 
 
+def test_two_services_on_free_ports_do_not_meet(fleet: Fleet, project: Path) -> None:
+    other = Fleet(project)
+    states = [path.parent for path in project.rglob("routes.json")]
+    assert other.end() == 0
+    left = [path for path in states if path.exists()]
+    assert len(states) == len(left) + 1
+    assert httpx2.get(f"{fleet.url}/readyz").json()["troubles"] == []
+
+
 def test_a_killed_worker_is_replaced_and_others_answer(fleet: Fleet) -> None:
-    fleet.wait_for("ready")
     killed = fleet.workers()[0]
     os.kill(killed, signal.SIGKILL)
     fleet.wait_for("worker_ended")
@@ -182,7 +190,7 @@ def test_a_damaged_newcomer_is_never_served_and_the_last_good_version_goes_on(
     before = registry.resolve("iris", "champion")
     other = next(each for each in registry.versions("iris") if each.version != before.version)
     (bundles_of(project) / other.digest / "model.onnx").write_bytes(b"damaged")
-    table = next(project.rglob("routes.json"))
+    table = max(project.rglob("routes.json"), key=lambda path: path.stat().st_mtime_ns)
     document = json.loads(table.read_text())
     served = document["models"]["iris"]
     label = str(other.version)

@@ -12,6 +12,10 @@ import typer
 from fairlead.cli.terminal import errors, output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from socket import socket
+
+    from fairlead.serving.table import Served
     from fairlead.settings import Settings
     from fairlead.workflows.serve import Targets
 
@@ -76,18 +80,9 @@ def serve(
 
 def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
     """Start workers and follow the registry until a signal; returns the exit code."""
-    import shutil
-    import threading
-
-    from fairlead.serving.logs import LineWriter, configure_logging
-    from fairlead.serving.snapshots import Snapshots
-    from fairlead.serving.supervisor import BACKLOG, Supervisor, bound
-    from fairlead.serving.table import TableFile
-    from fairlead.serving.worker import STATS, TABLE, table_of
-    from fairlead.wiring import model_registry
-    from fairlead.workflows.follower import Follower
+    from fairlead.serving.addresses import bound
+    from fairlead.serving.worker import table_of
     from fairlead.workflows.serve import state_of
-    from fairlead.workflows.startup import add_bundles, first_look, take_over
 
     bundles = table_of(found.bundles).models
     names = [*(each.name for each in found.registered), *bundles]
@@ -97,22 +92,50 @@ def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
         raise typer.BadParameter(
             f"found {default}, expected {', '.join(names)}", param_hint="--default"
         )
-    state = settings.state or state_of(found, settings.port)
-    file = TableFile(state / TABLE)
-    follower = Follower(file, found.registered, model_registry, settings.cache)
     try:
         # Before the table is touched: it may be that of the service that has the address.
         listener = bound(settings.host, settings.port)
     except OSError as error:
         errors().print(f"{settings.host}:{settings.port}: {error.strerror}")
         return EXIT_ADDRESS
-    take_over(file, names)
+    default = default or next(iter(names), None)
+    if settings.state is not None:
+        return _run(settings.state, listener, found, bundles, settings, default)
+    with state_of(found, settings.port) as state:
+        return _run(state, listener, found, bundles, settings, default)
+
+
+def _run(
+    state: Path,
+    listener: socket,
+    found: Targets,
+    bundles: Mapping[str, Served],
+    settings: Settings,
+    default: str | None,
+) -> int:
+    """The same with a state folder and an address."""
+    import shutil
+    import threading
+
+    from fairlead.serving.addresses import url_of
+    from fairlead.serving.logs import LineWriter, configure_logging
+    from fairlead.serving.snapshots import Snapshots
+    from fairlead.serving.supervisor import BACKLOG, Supervisor
+    from fairlead.serving.table import TableFile
+    from fairlead.serving.worker import STATS, TABLE
+    from fairlead.wiring import model_registry
+    from fairlead.workflows.follower import Follower
+    from fairlead.workflows.startup import add_bundles, first_look, take_over
+
+    file = TableFile(state / TABLE)
+    follower = Follower(file, found.registered, model_registry, settings.cache)
+    take_over(file, [*(each.name for each in found.registered), *bundles])
     if found.registered:
         first_look(follower, file, found.registered)
-    add_bundles(file, bundles, default or next(iter(names), None))
+    add_bundles(file, bundles, default)
     listener.listen(BACKLOG)
-    served = ", ".join(file.read().models) or "what is loaded by request"
-    errors().print(f"serving {served}, Ctrl-C to stop")
+    models = [*file.read().models]
+    errors().print(f"serving {', '.join(models) or 'what is loaded by request'}, Ctrl-C to stop")
     writer = LineWriter()
     configure_logging(settings.log_level, writer)
     shutil.rmtree(state / STATS, ignore_errors=True)
@@ -127,6 +150,7 @@ def _supervise(found: Targets, settings: Settings, default: str | None) -> int:
         settings.workers,
         Snapshots(state / STATS, "supervisor"),
         drain_s=settings.drain_s,
+        facts={"url": url_of(listener), "models": models},
         listener=listener,
     )
     stop = threading.Event()

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -22,27 +22,9 @@ BACKLOG = 2048
 STOPPING_S = 2.0
 """What stopping workers get on top of the time for the requests in flight."""
 TICK_S = 0.5
+STARTING_TICK_S = 0.1
 REFUSED = (1, 2, 3)
 """How a worker ends that has nothing to serve, wrong settings, or nowhere to listen."""
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A socket on an address, which does not listen yet.
-
-    Raises:
-        OSError: there is no such address, or it is taken.
-    """
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    # `localhost` means 127.0.0.1 first: not every caller tries both.
-    family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
-    made = socket.socket(family, kind, protocol)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 class Place:
@@ -107,6 +89,7 @@ class Supervisor:
         count: number of workers.
         stats: the files that the workers write every second.
         drain_s: what a stopping worker takes at most.
+        facts: what the log tells of the service, once all workers are ready.
         listener: the socket that the workers inherit; closed when they are to stop.
         tick_s: longest pause between two looks.
         clock: monotonic seconds.
@@ -119,6 +102,7 @@ class Supervisor:
         stats: Snapshots,
         *,
         drain_s: float,
+        facts: Mapping[str, object] | None = None,
         listener: socket.socket | None = None,
         tick_s: float = TICK_S,
         clock: Callable[[], float] = time.monotonic,
@@ -127,6 +111,7 @@ class Supervisor:
         self.places = [Place(name, command(name), stats) for name in names]
         self._stats = stats
         self._drain_s = drain_s
+        self._facts: Mapping[str, object] | None = facts or {}
         self._listener = listener
         self._tick_s = tick_s
         self._clock = clock
@@ -174,6 +159,7 @@ class Supervisor:
                 for place in self.places:
                     self._mind(place, now, now - looked)
                 looked = now
+                self._tell_when_ready()
                 if self._kill_at is not None and not any(place.process for place in self.places):
                     return self._code
                 self._sleep(now)
@@ -222,6 +208,22 @@ class Supervisor:
                 log.error("worker_hung", extra={"worker": place.name, "pid": place.process.pid})
                 place.send(signal.SIGKILL)
 
+    def _tell_when_ready(self) -> None:
+        """Say once that the whole service answers."""
+        if self._facts is None or self._kill_at is not None:
+            return
+        if not all(place.process for place in self.places):
+            return
+        workers = [worker for each in self._stats.read_all() for worker in each.workers]
+        ready = {worker.pid for worker in workers if worker.ready}
+        # One that serves nothing yet, until a caller loads it, is only ever alive.
+        if all(
+            place.heart.ready or (place.process is not None and place.process.pid in ready)
+            for place in self.places
+        ):
+            log.info("serving", extra={**self._facts, "workers": len(self.places)})
+            self._facts = None
+
     def _start(self, place: Place, now: float) -> None:
         live = [each.name for each in self.places if each.process is not None]
         try:
@@ -265,7 +267,8 @@ class Supervisor:
     def _sleep(self, now: float) -> None:
         resting = [place.start_at for place in self.places if place.process is None]
         due = resting if self._kill_at is None else []
-        pause_s = max(0.0, min([self._tick_s, *(at - now for at in due)]))
+        longest_s = self._tick_s if self._facts is None else min(self._tick_s, STARTING_TICK_S)
+        pause_s = max(0.0, min([longest_s, *(at - now for at in due)]))
         if select.select([self._waked], [], [], pause_s)[0]:
             with suppress(BlockingIOError):
                 self._waked.recv(4096)

@@ -28,6 +28,7 @@ from fairlead.bundle.golden import Scores
 from fairlead.bundle.manifest import digest
 from fairlead.bundle.reading import check_files
 from fairlead.errors import BundleError, ExtraMissingError, SettingsError
+from fairlead.serving.addresses import url_of
 from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
 from fairlead.serving.loading import Loader
@@ -88,18 +89,22 @@ class Server(uvicorn.Server):
         if not self._service.models and not self._service.settings.model_control:
             self.should_exit = True
             return
-        self._service.write_snapshot()
         # What is loaded now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
         release()
         gc.set_threshold(GC_THRESHOLD)
         await super().startup(sockets=sockets)
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        url = url_of(self.servers[0].sockets[0])
         default = self._service.models.get(self._service.default or "")
         facts = {} if default is None else default.version_document()
         log.info("ready", extra={"url": url, **facts})
+        if sockets is None:
+            # Nobody has started this worker among others: it is the whole service.
+            told = {"url": url, "models": [*self._service.models], "workers": 1}
+            log.info("serving", extra=told)
+        # Last: for a supervisor, this worker answers from now on.
+        self._service.write_snapshot()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; uvicorn's own would end the process by the signal."""

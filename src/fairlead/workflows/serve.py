@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fairlead.bundle.manifest import MANIFEST
 from fairlead.bundle.reading import verify_bundle
@@ -79,6 +81,19 @@ def find(targets: Sequence[str], model: str | None) -> Targets:
     return Targets(tuple(registered), tuple(bundles))
 
 
-def state_of(targets: Targets, port: int) -> Path:
-    """Where a service keeps its routing table, so that it can start while the registry is away."""
-    return targets.root / STATE / "serving" / str(port)
+@contextmanager
+def state_of(targets: Targets, port: int) -> Iterator[Path]:
+    """Where a service keeps its routing table, so that it can start while the registry is away.
+
+    Args:
+        targets: what it serves.
+        port: where it was asked to listen; nobody comes back to a free one (0), so the folder
+            is another one each time, and goes with the service.
+    """
+    folder = targets.root / STATE / "serving"
+    if port:
+        yield folder / str(port)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="0-", dir=folder, ignore_cleanup_errors=True) as own:
+        yield Path(own)

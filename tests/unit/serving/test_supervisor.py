@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +11,10 @@ from threading import Thread
 
 import pytest
 
+from fairlead.serving.counted import Snapshot, Worker
 from fairlead.serving.health import Backoff, Heart
 from fairlead.serving.snapshots import Snapshots
-from fairlead.serving.supervisor import Supervisor, bound
+from fairlead.serving.supervisor import Supervisor
 
 PATIENCE_S = 20.0
 STAND_IN = """
@@ -47,6 +48,7 @@ class Fleet:
             count,
             Snapshots(state / "stats", "supervisor"),
             drain_s=drain_s,
+            facts={"url": "http://127.0.0.1:1"},
             tick_s=0.01,
         )
         self.codes: list[int] = []
@@ -218,14 +220,36 @@ def test_a_program_that_is_not_there_is_tried_again_after_a_pause(tmp_path: Path
     assert "could not be started: No such file" in trouble.what
 
 
-def test_an_address_that_is_taken_is_refused() -> None:
-    with bound("127.0.0.1", 0) as first:
-        first.listen()
-        port = first.getsockname()[1]
-        with pytest.raises(OSError, match="in use"):
-            bound("127.0.0.1", port)
+class Counted:
+    """What a worker that is no stand-in would have counted."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def snapshot(self, worker_id: str, *, ready: bool) -> Snapshot:
+        return Snapshot((Worker(worker_id, self._pid, 0.0, 0.0, ready, "1"),))
 
 
-def test_localhost_is_bound_where_every_caller_finds_it() -> None:
-    with bound("localhost", 0) as listener:
-        assert listener.family == socket.AF_INET
+def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    """The facts of each time that the service was called ready."""
+    serving = [vars(record) for record in caplog.records if record.getMessage() == "serving"]
+    return [{name: record[name] for name in ("url", "workers")} for record in serving]
+
+
+def test_the_service_is_called_ready_once_when_all_its_workers_are(
+    fleet: Callable[..., Fleet], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    running = fleet()
+    running.until(lambda: len(running.started()) == 2)
+    one, two = (str(place.name) for place in running.supervisor.places)
+    pids = [place.process.pid for place in running.supervisor.places if place.process]
+    stats = running.state / "stats"
+    Snapshots(stats, one).write(Counted(pids[0]), ready=True)
+    Snapshots(stats, two).write(Counted(pids[1]), ready=False)
+    time.sleep(0.2)
+    early = told(caplog)
+    Snapshots(stats, two).write(Counted(pids[1]), ready=True)
+    running.until(lambda: bool(told(caplog)))
+    time.sleep(0.1)
+    assert (early, told(caplog)) == ([], [{"url": "http://127.0.0.1:1", "workers": 2}])
