@@ -79,7 +79,7 @@ class Settings(BaseModel):
     prediction_log_omit: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Columns that are not logged at all."""
     prediction_log_days: int = Field(default=7, ge=1)
-    """Days that logged predictions are kept."""
+    """Days that logged predictions are kept; a service deletes older ones by itself."""
     traces: bool = False
     """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
     cache: Path | None = None

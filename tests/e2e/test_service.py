@@ -404,3 +404,17 @@ def test_a_worker_whose_supervisor_ended_while_it_started_ends_too(
     with started([*command, "--parent", str(gone.pid)]) as worker:
         worker.wait_for("supervisor_gone")
         assert worker.process.wait(PATIENCE_S) == 0
+
+
+def test_a_worker_alone_deletes_predictions_that_are_too_old(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    old = tmp_path / "flowers" / "1" / "20200101T000000-1-a.open.jsonl"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    with running(bundle.path, FAIRLEAD_PREDICTION_LOG=str(tmp_path)) as worker:
+        until = time.monotonic() + PATIENCE_S
+        while old.exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert worker.stop() == 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,11 @@ from fairlead.cli.log import log as commands
 from fairlead.data.contract import Contract
 from fairlead.errors import LogQueryError, StorageError
 from fairlead.project.columns import ColumnSpec, TargetSpec
+from fairlead.serving.compaction import Compaction
 from fairlead.serving.prediction_log import PredictionLog
-from fairlead.serving.prediction_segments import Column, Header
+from fairlead.serving.prediction_segments import Column, Header, segments
 from fairlead.workflows.prediction_compaction import compact
-from fairlead.workflows.prediction_log import Converted, ask, segments
+from fairlead.workflows.prediction_log import Converted, ask
 from fairlead.workflows.prediction_tail import LogReader
 
 ANIMALS = Contract(
@@ -248,6 +251,7 @@ def test_a_parquet_file_that_cannot_be_written_leaves_the_segment(tmp_path: Path
 
 COMPACT = """
 import sys
+import time
 from pathlib import Path
 from fairlead.adapters.duckdb_log import DuckdbLog
 from fairlead.workflows.prediction_compaction import compact
@@ -444,5 +448,27 @@ def test_compaction_tells_what_it_did(tmp_path: Path) -> None:
     second = run("compact", "--folder", tmp_path, "--json").stdout
     assert "1 segments compacted, with 5 predictions" in first
     assert json.loads(second) == {
-        "segments": 0, "rows": 0, "damaged_lines": 0, "deleted_files": 0,
+        "segments": 0, "rows": 0, "damaged_lines": 0, "deleted_files": 0, "undeleted_files": 0,
     }  # fmt: skip
+
+
+def test_what_is_too_old_is_deleted_and_not_compacted_first(tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    path = segments(tmp_path)[0].path
+    path.rename(path.with_name("20200101T000000-1-a.jsonl"))
+    told = json.loads(run("compact", "--folder", tmp_path, "--days", "1", "--json").stdout)
+    assert (told["segments"], told["deleted_files"]) == (0, 1)
+
+
+def test_a_service_has_its_log_compacted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    write(tmp_path, 5)
+    compaction = Compaction(tmp_path, first_s=0)
+    compaction.start()
+    until = time.monotonic() + 60
+    while not caplog.records:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    compaction.stop()
+    assert (vars(caplog.records[0])["rows"], compaction.troubles()) == (5, ())
+    assert (ids(tmp_path), segments(tmp_path)) == (expected_ids(5), [])

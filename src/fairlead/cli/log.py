@@ -101,18 +101,23 @@ def compact(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn finished segments into Parquet files, and delete what is too old."""
-    from fairlead.workflows.prediction_compaction import compact, retain
+    """Delete what is too old, and turn the other finished segments into Parquet files."""
+    from fairlead.serving.prediction_retention import retain
+    from fairlead.workflows.prediction_compaction import compact
 
     place, settings = _folder(project, folder)
     kept = days or settings.prediction_log_days
-    done = compact(place, _database())
+    # In this order, for what is too old need not be compacted.
     deleted = retain(place, kept)
+    done = compact(place, _database())
     if as_json:
-        typer.echo(json.dumps({**vars(done), "deleted_files": deleted}))
+        counts = {"deleted_files": deleted.files, "undeleted_files": deleted.failed}
+        typer.echo(json.dumps({**vars(done), **counts}))
         return
     output().print(f"{done.segments} segments compacted, with {done.rows} predictions")
-    output().print(f"{deleted} files deleted that were older than {kept} days")
+    output().print(f"{deleted.files} files deleted that were older than {kept} days")
+    if deleted.failed:
+        errors().print(f"{deleted.failed} files could not be deleted: {deleted.reason}")
     if done.damaged_lines:
         errors().print(
             f"{done.damaged_lines} lines could not be read; their segments are kept as *.damaged"

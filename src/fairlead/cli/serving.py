@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from socket import socket
 
-    from fairlead.serving.table import Served
+    from fairlead.serving.table import Served, Trouble
     from fairlead.settings import Settings
     from fairlead.workflows.serve import Targets
 
@@ -116,8 +116,10 @@ def _run(
     """The same with a state folder and an address."""
     import shutil
     import threading
+    from importlib.util import find_spec
 
     from fairlead.serving.addresses import url_of
+    from fairlead.serving.compaction import Compaction
     from fairlead.serving.logs import LineWriter, configure_logging
     from fairlead.serving.snapshots import Snapshots
     from fairlead.serving.supervisor import BACKLOG, Supervisor
@@ -153,10 +155,18 @@ def _run(
         facts={"url": url_of(listener), "models": models},
         listener=listener,
     )
+    compaction = None
+    if settings.prediction_log is not None and find_spec("duckdb") is not None:
+        compaction = Compaction(settings.prediction_log)
+        compaction.start()
     stop = threading.Event()
+
+    def troubles() -> tuple[Trouble, ...]:
+        return supervisor.troubles() + (compaction.troubles() if compaction else ())
+
     following = threading.Thread(
         target=follower.follow,
-        args=(settings.poll_s, stop, supervisor.troubles),
+        args=(settings.poll_s, stop, troubles),
         name="follower",
         daemon=True,
     )
@@ -165,6 +175,8 @@ def _run(
         return supervisor.run()
     finally:
         stop.set()
+        if compaction is not None:
+            compaction.stop()
         writer.close()
 
 

@@ -10,19 +10,28 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
+
+from fairlead.errors import LogQueryError
 
 FORMAT = 1
 OPEN = ".open.jsonl"
 FINISHED = ".jsonl"
 STAMP = "%Y%m%dT%H%M%S"
+DAMAGED = ".damaged"
+NAME = re.compile(r"(\d{8}T\d{6}-\d+-[0-9a-f]+)(\.open\.jsonl|\.jsonl|\.damaged)")
 LONGEST_NAME = 120
 
 
@@ -126,6 +135,97 @@ class SegmentWriter:
             if not self.is_gone:
                 self._path.rename(finished)
         os.close(self._descriptor)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A file of logged requests, as it was found; it may be renamed or deleted any time.
+
+    Attributes:
+        path: its file.
+        stem: its name, which it keeps for ever.
+    """
+
+    path: Path
+    stem: str
+
+    @property
+    def began(self) -> datetime:
+        """When it was begun."""
+        return datetime.strptime(self.stem[:15], STAMP).replace(tzinfo=UTC)
+
+    @property
+    def parquet(self) -> Path:
+        """What it is compacted to."""
+        return self.path.parent / f"day={self.began:%Y-%m-%d}" / f"{self.stem}.parquet"
+
+    def open(self) -> BinaryIO:
+        """Its file, which may have been finished since it was found.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError:
+            return self.path.with_name(self.stem + FINISHED).open("rb")
+
+    def header(self) -> Header | None:
+        """Its first line; None if that was not written whole.
+
+        Raises:
+            LogQueryError: it was written by a later Fairlead.
+            FileNotFoundError: it is not there any more.
+        """
+        with self.open() as file:
+            line = file.readline()
+        try:
+            header = msgspec.json.decode(line, type=Header)
+        except msgspec.DecodeError:
+            return None
+        if header.format != FORMAT:
+            raise LogQueryError(f"{self.path} in format {header.format}", f"format {FORMAT}")
+        return header
+
+
+def segments(folder: Path, model: str | None = None) -> list[Segment]:
+    """All segments that are not set aside, of one model or of all, the oldest first."""
+    return [each for each in files(folder, model) if each.path.suffix != DAMAGED]
+
+
+def files(folder: Path, model: str | None = None) -> list[Segment]:
+    """The same with those that were set aside."""
+    name = "*" if model is None else folder_name(model)
+    found: Iterable[tuple[Path, re.Match[str] | None]] = (
+        (path, NAME.fullmatch(path.name)) for path in folder.glob(f"{name}/*/*")
+    )
+    return sorted(
+        (Segment(path, match[1]) for path, match in found if match),
+        key=lambda segment: (segment.stem, segment.path),
+    )
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether nobody writes or converts a file; nobody else does while this is held."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _locked(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path, descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Before it was locked, somebody else may have renamed or deleted it.
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def folder_name(name: str) -> str:

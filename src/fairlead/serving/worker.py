@@ -35,6 +35,7 @@ from fairlead.serving.loading import Loader
 from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
 from fairlead.serving.memory import keep_large_apart, release
 from fairlead.serving.prediction_log import PredictionLog
+from fairlead.serving.prediction_retention import Retention
 from fairlead.serving.protocols.sagemaker import sagemaker_settings
 from fairlead.serving.recorder import Recorder
 from fairlead.serving.service import Deployment, Service
@@ -248,6 +249,9 @@ def serve(
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=math.ceil(settings.drain_s / 2),
     )
+    retention = None
+    if settings.prediction_log is not None:
+        retention = Retention(settings.prediction_log, settings.prediction_log_days)
     sockets = None if fd is None else [socket.socket(fileno=fd)]
     server = Server(config, gateway, loader, parent)
     server.run(sockets)
@@ -260,6 +264,8 @@ def serve(
     gateway.flush()
     gateway.close()
     service.write_snapshot()
+    if retention is not None:
+        retention.close()
     if service.log is not None:
         service.log.close()
     log.info("stopped")

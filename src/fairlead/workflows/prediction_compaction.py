@@ -1,26 +1,13 @@
-"""Keeps the prediction log small: segments become Parquet files, old files are deleted."""
+"""Keeps the prediction log small: segments become Parquet files."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fairlead.workflows.prediction_log import (
-    DAMAGED,
-    Converted,
-    LogDatabase,
-    Segment,
-    files,
-    segments,
-)
-
-DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
+from fairlead.serving.prediction_segments import DAMAGED, Segment, claimed, segments
+from fairlead.workflows.prediction_log import Converted, LogDatabase
 
 
 @dataclass(frozen=True)
@@ -50,7 +37,7 @@ def compact(folder: Path, database: LogDatabase) -> Compacted:
     """
     count = rows = damaged = 0
     for segment in segments(folder):
-        with _claimed(segment.path) as is_finished:
+        with claimed(segment.path) as is_finished:
             if not is_finished:
                 continue
             found = _compact_one(segment, database)
@@ -81,66 +68,6 @@ def _compact_one(segment: Segment, database: LogDatabase) -> Converted:
         part.unlink()
     _put_away(segment, keep=damaged > 0)
     return Converted(converted.rows, damaged)
-
-
-def retain(folder: Path, days: int, now: datetime | None = None) -> int:
-    """Delete what is older than so many days, the oldest first; never what is being written.
-
-    Args:
-        folder: of the log.
-        days: that predictions are kept at least; they are deleted a day later at the latest.
-        now: the time, if it is not the present one.
-
-    Returns:
-        Number of deleted files.
-    """
-    limit = (now or datetime.now(UTC)) - timedelta(days=days)
-    old = [
-        (f"{day:%Y%m%d}", path)
-        for path in folder.glob("*/*/day=*/*")
-        if (day := _day(path.parent)) is not None and day + timedelta(days=1) <= limit
-    ]
-    old += [
-        (each.stem, each.path) for each in files(folder) if each.began + timedelta(days=1) <= limit
-    ]
-    deleted = 0
-    for _, path in sorted(old):
-        with _claimed(path) as is_finished:
-            if is_finished:
-                path.unlink()
-                deleted += 1
-        if _day(path.parent) is not None:
-            with suppress(OSError):  # it holds more
-                path.parent.rmdir()
-    return deleted
-
-
-def _day(folder: Path) -> datetime | None:
-    match = DAY.fullmatch(folder.name)
-    return datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
-
-
-@contextmanager
-def _claimed(path: Path) -> Iterator[bool]:
-    """Whether nobody writes or converts a file; nobody else does while this is held."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        yield _locked(path, descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _locked(path: Path, descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Before it was locked, somebody else may have renamed or deleted it.
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except (BlockingIOError, FileNotFoundError):
-        return False
 
 
 def _put_away(segment: Segment, *, keep: bool) -> None:

@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
-import msgspec
-
 from fairlead.errors import LogQueryError
-from fairlead.serving.prediction_segments import FINISHED, FORMAT, STAMP, Header, folder_name
+from fairlead.serving.prediction_segments import NAME, Header, folder_name, segments
 from fairlead.settings import Settings
 from fairlead.workflows.store import STATE
 
-DAMAGED = ".damaged"
-NAME = re.compile(r"(\d{8}T\d{6}-\d+-[0-9a-f]+)(\.open\.jsonl|\.jsonl|\.damaged)")
 TRIES = 5
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A file of logged requests, as it was found; it may be renamed or deleted any time.
-
-    Attributes:
-        path: its file.
-        stem: its name, which it keeps for ever.
-    """
-
-    path: Path
-    stem: str
-
-    @property
-    def began(self) -> datetime:
-        """When it was begun."""
-        return datetime.strptime(self.stem[:15], STAMP).replace(tzinfo=UTC)
-
-    @property
-    def parquet(self) -> Path:
-        """What it is compacted to."""
-        return self.path.parent / f"day={self.began:%Y-%m-%d}" / f"{self.stem}.parquet"
-
-    def open(self) -> BinaryIO:
-        """Its file, which may have been finished since it was found.
-
-        Raises:
-            FileNotFoundError: it is not there any more.
-        """
-        try:
-            return self.path.open("rb")
-        except FileNotFoundError:
-            return self.path.with_name(self.stem + FINISHED).open("rb")
-
-    def header(self) -> Header | None:
-        """Its first line; None if that was not written whole.
-
-        Raises:
-            LogQueryError: it was written by a later Fairlead.
-            FileNotFoundError: it is not there any more.
-        """
-        with self.open() as file:
-            line = file.readline()
-        try:
-            header = msgspec.json.decode(line, type=Header)
-        except msgspec.DecodeError:
-            return None
-        if header.format != FORMAT:
-            raise LogQueryError(f"{self.path} in format {header.format}", f"format {FORMAT}")
-        return header
 
 
 @dataclass(frozen=True)
@@ -139,23 +82,6 @@ class LogDatabase(Protocol):
 def predictions_of(root: Path, settings: Settings) -> Path:
     """Folder of the prediction log of a project: `FAIRLEAD_PREDICTION_LOG`, or beside its file."""
     return settings.prediction_log or root / STATE / "predictions"
-
-
-def segments(folder: Path, model: str | None = None) -> list[Segment]:
-    """All segments that are not set aside, of one model or of all, the oldest first."""
-    return [each for each in files(folder, model) if each.path.suffix != DAMAGED]
-
-
-def files(folder: Path, model: str | None = None) -> list[Segment]:
-    """The same with those that were set aside."""
-    name = "*" if model is None else folder_name(model)
-    found: Iterable[tuple[Path, re.Match[str] | None]] = (
-        (path, NAME.fullmatch(path.name)) for path in folder.glob(f"{name}/*/*")
-    )
-    return sorted(
-        (Segment(path, match[1]) for path, match in found if match),
-        key=lambda segment: (segment.stem, segment.path),
-    )
 
 
 def ask(folder: Path, sql: str, database: LogDatabase, model: str | None = None) -> Rows:

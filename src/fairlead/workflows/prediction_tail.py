@@ -14,8 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.data.encoding import UNKNOWN
-from fairlead.serving.prediction_segments import Column, Header, Line
-from fairlead.workflows.prediction_log import Segment, segments
+from fairlead.serving.prediction_segments import Column, Header, Line, Segment, segments
 
 BLOCK_BYTES = 64 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

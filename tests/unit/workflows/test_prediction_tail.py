@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,8 +15,7 @@ from fairlead.bundle.golden import Scores
 from fairlead.data.contract import Contract
 from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.serving.prediction_log import PredictionLog
-from fairlead.workflows.prediction_compaction import retain
-from fairlead.workflows.prediction_log import segments
+from fairlead.serving.prediction_segments import segments
 from fairlead.workflows.prediction_tail import BLOCK_BYTES, LogReader
 
 ANIMALS = Contract(
@@ -155,33 +153,3 @@ def test_one_model_can_be_read_alone(tmp_path: Path, writer: Writer) -> None:
 
 def test_a_folder_that_is_not_there_has_no_predictions(tmp_path: Path) -> None:
     assert ids(LogReader(tmp_path / "nowhere"), 5) == []
-
-
-def test_files_are_deleted_when_they_are_a_day_older_than_they_must_be(tmp_path: Path) -> None:
-    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    names = ("20261115T120000-1-a.jsonl", "20261116T110000-1-b.open.jsonl",
-             "20261116T130000-1-c.jsonl", "20261110T130000-1-d.damaged", "notes.txt",
-             "day=2026-11-15/20261115T120000-1-e.parquet", "day=2026-11-15/.f.part",
-             "day=2026-11-16/20261116T000000-1-g.parquet",
-             "day=2026-11-17/20261117T000000-1-h.parquet")  # fmt: skip
-    for name in names:
-        path = tmp_path / "m" / "3" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    deleted = retain(tmp_path, 7, now)
-    left = sorted(str(path.relative_to(tmp_path / "m" / "3")) for path in tmp_path.rglob("*.*"))
-    assert deleted == 6
-    assert left == [
-        "20261116T130000-1-c.jsonl",
-        "day=2026-11-17/20261117T000000-1-h.parquet",
-        "notes.txt",
-    ]
-    assert not (tmp_path / "m" / "3" / "day=2026-11-15").exists()
-
-
-def test_what_is_being_written_is_never_deleted(tmp_path: Path, writer: Writer) -> None:
-    writer.write("a")
-    kept = retain(tmp_path, 1, datetime.now(UTC) + timedelta(days=99))
-    writer.log.close()
-    deleted = retain(tmp_path, 1, datetime.now(UTC) + timedelta(days=99))
-    assert (kept, deleted, os.listdir(tmp_path / "animals" / "3")) == (0, 1, [])  # noqa: PTH208
