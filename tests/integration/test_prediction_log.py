@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,19 @@ def animals(rows: int, seed: int = 42) -> tuple[NDArray[np.float64], Scores]:
 
 
 def write(
-    folder: Path, requests: int = 20, rows: int = 1, label: str = "3", name: str = "r"
+    folder: Path,
+    requests: int = 20,
+    rows: int = 1,
+    label: str = "3",
+    name: str = "r",
+    numbers: Sequence[int] | None = None,
 ) -> None:
     """A finished segment with animals."""
     log = PredictionLog(folder)
     target = log.target("animals", label, "abc", ANIMALS)
     for number in range(requests):
-        log.add(target, f"{name}{number}", "champion", *animals(rows, number), 0.00012)
+        scored = animals(rows, number)
+        log.add(target, f"{name}{number}", "champion", *scored, 0.00012, numbers)
     log.close()
 
 
@@ -126,11 +133,13 @@ def tailed(folder: Path) -> list[dict[str, Any]]:
     return [{**each, "time": each["time"].isoformat()} for each in fields]
 
 
-@pytest.mark.parametrize("rows", [1, 7])
+@pytest.mark.parametrize(
+    ("rows", "numbers"), [(1, None), (1, range(1)), (7, range(7)), (3, [0, 2, 9])]
+)
 def test_database_and_tail_read_the_same_before_and_after_compaction(
-    tmp_path: Path, rows: int
+    tmp_path: Path, rows: int, numbers: Sequence[int] | None
 ) -> None:
-    write(tmp_path, 200, rows)
+    write(tmp_path, 200, rows, numbers=numbers)
     plain = tailed(tmp_path)
     before = documents(tmp_path)
     done = compact(tmp_path, DuckdbLog())
@@ -142,9 +151,14 @@ def test_database_and_tail_read_the_same_before_and_after_compaction(
 
 
 def test_a_prediction_has_an_id_of_its_own(tmp_path: Path) -> None:
-    write(tmp_path, 1, 3)
+    write(tmp_path, 1, 3, numbers=range(3))
     write(tmp_path, 1, 1, name="s")
-    assert ids(tmp_path) == ["r0-0", "r0-1", "r0-2", "s0"]
+    write(tmp_path, 1, 1, name="t", numbers=range(1))
+    write(tmp_path, 1, 2, name="u", numbers=[4, 11])
+    expected = ["r0-0", "r0-1", "r0-2", "s0", "t0-0", "u0-11", "u0-4"]
+    before = ids(tmp_path)
+    compact(tmp_path, DuckdbLog())
+    assert (before, ids(tmp_path)) == (expected, expected)
 
 
 def test_what_is_being_written_is_asked_but_not_compacted(tmp_path: Path) -> None:
@@ -252,6 +266,7 @@ def test_a_parquet_file_that_cannot_be_written_leaves_the_segment(tmp_path: Path
 COMPACT = """
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from fairlead.adapters.duckdb_log import DuckdbLog
 from fairlead.workflows.prediction_compaction import compact

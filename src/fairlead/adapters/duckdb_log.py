@@ -32,6 +32,7 @@ LINE = {
     "predictions": "DOUBLE[]",
     "probabilities": "DOUBLE[][]",
     "first": "BIGINT",
+    "numbers": "BIGINT[]",
 }
 IS_LINE = "t IS NOT NULL AND rows IS NOT NULL AND predictions IS NOT NULL"
 FETCHED = 1000
@@ -151,7 +152,7 @@ def _select(header: Header, paths: Sequence[Path]) -> str:
     ]
     classes = header.classes
     own = {
-        "prediction_id": "if(first IS NULL, id, id || '-' || (first + n))",
+        "prediction_id": "if(first IS NULL, id, id || '-' || coalesce(m, first + n))",
         "time": "make_timestamp(t)",
         "model": _text(header.model),
         "version": _text(header.version),
@@ -165,7 +166,7 @@ def _select(header: Header, paths: Sequence[Path]) -> str:
     columns = ", ".join(f"{value} AS {_name(name)}" for name, value in own.items())
     unnested = (
         "unnest(rows) AS r, unnest(predictions) AS p, unnest(probabilities) AS q, "
-        "unnest(range(len(rows))) AS n"
+        "unnest(range(len(rows))) AS n, unnest(numbers) AS m"
     )
     lines = f"SELECT t, id, route, us, first, {unnested} FROM {_lines(paths)} WHERE {IS_LINE}"  # noqa: S608
     return f"SELECT {columns} FROM ({lines})"  # noqa: S608

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -19,8 +19,8 @@ class Request(Struct, frozen=True, gc=False):
     Attributes:
         body: as it was sent.
         headers: by name in lower case; of a repeated one, the last.
-        id: its X-Request-ID, the caller's or a new one. The prediction of its only row has the
-            same id; row `n` of several has `<id>-<n>`.
+        id: its X-Request-ID, the caller's or a new one. The prediction of a single record has
+            the same id; row `n` of a list, from 0, has `<id>-<n>`, however many there are.
     """
 
     body: bytes
@@ -38,6 +38,8 @@ class Answer(Struct, frozen=True, gc=False):
         refused: number of rows that broke the contract.
         content_type: of the body.
         headers: further ones, in lower case.
+        numbers: places of the scored rows in the list that was sent, from 0; None where a single
+            record was sent.
     """
 
     body: bytes
@@ -46,3 +48,4 @@ class Answer(Struct, frozen=True, gc=False):
     refused: int = 0
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    numbers: Sequence[int] | None = None

@@ -191,7 +191,8 @@ class Gateway:
         service.recorder.add(way.series, 200, seconds, answer.X, answer.scores, answer.refused)
         target = way.deployment.target
         if service.log is not None and target is not None and answer.scores is not None:
-            service.log.add(target, request.id, way.route, answer.X, answer.scores, seconds)
+            X, scores, numbers = answer.X, answer.scores, answer.numbers
+            service.log.add(target, request.id, way.route, X, scores, seconds, numbers)
         self.lines.add(endpoint.operation.name, 200, seconds, request.id, len(answer.X))
         if self.tracing is not None:
             self.tracing.prediction(endpoint, way, request, 200, seconds, len(answer.X))

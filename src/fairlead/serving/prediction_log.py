@@ -57,7 +57,8 @@ class LogTarget:
     segment: SegmentWriter | None = None
 
 
-Kept = tuple[LogTarget, float, str, str, NDArray[np.float64], Scores, float]
+Numbers = Sequence[int] | None
+Kept = tuple[LogTarget, float, str, str, NDArray[np.float64], Scores, float, Numbers]
 Block = tuple[LogTarget, bytes, int]
 
 
@@ -142,6 +143,7 @@ class PredictionLog:
         X: NDArray[np.float64],
         scores: Scores,
         seconds: float,
+        numbers: Numbers = None,
     ) -> None:
         """Keep an answered request until the next `flush`; never waits.
 
@@ -152,6 +154,7 @@ class PredictionLog:
             X: shape (n, columns), what was scored; n > 0.
             scores: of those rows.
             seconds: that it took.
+            numbers: places of the rows in the list that was sent; None for a single record.
         """
         if self._below is not None and _draw(request_id) >= self._below:
             return
@@ -160,7 +163,7 @@ class PredictionLog:
             self.dropped_rows += rows
             return
         self._taken_rows += rows
-        self._pending.append((target, time.time(), request_id, route, X, scores, seconds))
+        self._pending.append((target, time.time(), request_id, route, X, scores, seconds, numbers))
         if self._taken_rows - self._encoded_rows >= FLUSH_ROWS:
             self.flush()
 
@@ -270,10 +273,10 @@ def _lines(target: LogTarget, group: Sequence[Kept]) -> tuple[list[Line], int]:
         probabilities = np.concatenate([each[5].probabilities for each in group]).tolist()
     lines: list[Line] = []
     end = 0
-    for _, at, request_id, route, block, _, seconds in group:
+    for _, at, request_id, route, block, _, seconds, numbers in group:
         start, end = end, end + len(block)
         t, us = int(at * 1e6), int(seconds * 1e6)
-        if end - start == 1:
+        if numbers is None:
             cut = slice(start, end)
             lines.append(
                 Line(t, request_id, route, us, rows[cut], predictions[cut], probabilities[cut])
@@ -281,7 +284,10 @@ def _lines(target: LogTarget, group: Sequence[Kept]) -> tuple[list[Line], int]:
             continue
         for first, cut in _spans(start, end, X.shape[1]):
             of = rows[cut], predictions[cut], probabilities[cut]
-            lines.append(Line(t, request_id, route, us, *of, first))
+            places = numbers[first : first + cut.stop - cut.start]
+            follow_on = places[-1] - places[0] == len(places) - 1
+            gaps = [] if follow_on else list(places)
+            lines.append(Line(t, request_id, route, us, *of, places[0], gaps))
     return lines, end
 
 

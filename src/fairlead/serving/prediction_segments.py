@@ -82,7 +82,8 @@ class Line(Struct, gc=False, omit_defaults=True):
             category.
         predictions: codes of the classes, or numbers; null for a number that is not finite.
         probabilities: of the classes.
-        first: number of the first row within the request; None for a request of one row.
+        first: place of the first row in the list that was sent; None for a single record.
+        numbers: places of all rows, where they do not follow one on the other.
     """
 
     t: int
@@ -93,6 +94,7 @@ class Line(Struct, gc=False, omit_defaults=True):
     predictions: list[float | None]
     probabilities: list[list[float | None]] = []
     first: int | None = None
+    numbers: list[int] = []
 
 
 class SegmentWriter:

@@ -77,7 +77,8 @@ class Predictor:
         if X is None:
             return self._read_and_predict_batch(request.body)
         scores = self.bundle.score(X)
-        return Answer(self._writer.batch(self._writer.results(scores), 0), X, scores)
+        body = self._writer.batch(self._writer.results(scores), 0)
+        return Answer(body, X, scores, numbers=range(len(X)))
 
     def documents(self, scores: Scores | None) -> list[dict[str, Any]]:
         """Scores as the answer to single records: `prediction` and, of classes, probabilities."""
@@ -159,7 +160,8 @@ class Predictor:
         for number, problems in read.refused.items():
             results[number] = {"errors": [problem.to_json() for problem in problems]}
         failed = len(read.refused)
-        return Answer(self._writer.batch(results, failed), read.X, scores, failed)
+        body = self._writer.batch(results, failed)
+        return Answer(body, read.X, scores, failed, numbers=read.accepted)
 
     def _too_many(self, rows: list[Any], loc: Location) -> Problem:
         most = self.max_rows
@@ -190,7 +192,7 @@ class Predictor:
         if len(X) == 0:
             return Answer(msgspec.json.encode(self.many_document(None)), X, None)
         scores = self.bundle.score(X)
-        return Answer(self._writer.many(scores), X, scores)
+        return Answer(self._writer.many(scores), X, scores, numbers=range(len(X)))
 
 
 def parse(body: bytes) -> Any:

@@ -35,7 +35,7 @@ PAIRS = 100
 """Most pairs of versions that are told of; the oldest are forgotten."""
 
 Work = Callable[["Predictor", Request], Answer]
-Record = Callable[["Deployment", str, NDArray[np.float64], Scores, float], None]
+Record = Callable[["Deployment", str, Answer, float], None]
 
 
 class Compared(msgspec.Struct):
@@ -104,8 +104,8 @@ class Shadow:
     """Follows the traffic of one process in a thread of its own, and never delays a request.
 
     Args:
-        record: told of every request that the shadow has scored: its version, the request's id,
-            what was scored, the scores, the seconds. Called in the shadow's thread.
+        record: told of every request that the shadow has answered: its version, the request's
+            id, the answer, the seconds. Called in the shadow's thread.
         cpu_share: share of one core that it takes at most, in (0, 1].
     """
 
@@ -216,8 +216,8 @@ class Shadow:
             answer = copy.work(copy.follower.predictor, copy.request)
             seconds = time.perf_counter() - started
             found = _compared(copy, answer)
-            if self._record is not None and answer.scores is not None:
-                self._record(copy.follower, copy.request.id, answer.X, answer.scores, seconds)
+            if self._record is not None:
+                self._record(copy.follower, copy.request.id, answer, seconds)
         except RequestRefusedError:
             seconds = time.perf_counter() - started
             found = {"refused": len(copy.scores.prediction)}

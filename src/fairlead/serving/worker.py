@@ -18,17 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
 import uvicorn
-from numpy.typing import NDArray
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from fairlead.bundle.golden import Scores
 from fairlead.bundle.manifest import digest
 from fairlead.bundle.reading import check_files
 from fairlead.errors import BundleError, ExtraMissingError, SettingsError
 from fairlead.serving.addresses import url_of
+from fairlead.serving.exchange import Answer
 from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
 from fairlead.serving.loading import Loader
@@ -298,15 +296,11 @@ def make_gateway(
     service = Service(settings, Recorder(), snapshots, predictions)
     lines = RequestLines(writer, enabled=settings.log_level in ("debug", "info"))
 
-    def record(
-        deployment: Deployment,
-        request_id: str,
-        X: NDArray[np.float64],
-        scores: Scores,
-        seconds: float,
-    ) -> None:
-        if predictions is not None and deployment.target is not None:
-            predictions.add(deployment.target, request_id, SHADOW, X, scores, seconds)
+    def record(deployment: Deployment, request_id: str, answer: Answer, seconds: float) -> None:
+        target, scores = deployment.target, answer.scores
+        if predictions is not None and target is not None and scores is not None:
+            X, numbers = answer.X, answer.numbers
+            predictions.add(target, request_id, SHADOW, X, scores, seconds, numbers)
 
     service.shadow = Shadow(record)
     gateway = Gateway(service, lines, tracing)

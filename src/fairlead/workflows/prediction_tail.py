@@ -25,7 +25,7 @@ class Logged(Struct, frozen=True):
 
     Attributes:
         time: when its request was answered.
-        prediction_id: the request's id, with `-<n>` behind it for row n of several.
+        prediction_id: the request's id, with `-<n>` behind it for row n of a list.
         model, version, route: what answered.
         duration_us: microseconds that the whole request took.
         features: column -> value as the caller would send it; None for a missing, masked or
@@ -144,7 +144,9 @@ def _rows(header: Header, line: Line) -> Iterator[Logged]:
     at = EPOCH + timedelta(microseconds=line.t)
     classes = header.classes
     several = zip_longest(line.rows, line.predictions, line.probabilities)
-    for number, (row, prediction, probabilities) in enumerate(several, line.first or 0):
+    first = line.first or 0
+    numbers = line.numbers or range(first, first + len(line.rows))
+    for number, (row, prediction, probabilities) in zip(numbers, several, strict=False):
         pairs = list(zip(header.columns, row, strict=False))
         yield Logged(
             time=at,

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairlead.bundle.reading import Bundle
-from fairlead.serving.table import Served, Table
+from fairlead.serving.table import Route, Served, Table
 from fairlead.settings import Settings
+from fairlead.workflows.prediction_tail import LogReader
 
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 
@@ -64,6 +66,29 @@ def test_each_request_is_logged_once_without_values(flowers_client: Any) -> None
     told = [(line["route"], line["status"], line["rows"]) for line in lines]
     assert told == [("predict_batch", 200, 1), ("predict", 422, 0), ("other", 404, 0)]
     assert "secret" not in str(lines)
+
+
+def test_a_caller_knows_the_ids_of_its_predictions_and_of_their_shadows(
+    flowers: Bundle, client_of: Callable[..., Any], served: Callable[..., Served], tmp_path: Path
+) -> None:
+    versions = {**served(flowers, 3).versions, **served(flowers, 4).versions}
+    routes = {"champion": Route("3"), "challenger": Route("4", 0)}
+    model = Served(versions, routes, shadow="challenger")
+    settings = Settings(prediction_log=tmp_path / "log")
+    client = client_of(Table({"flowers": model}, "flowers"), settings)
+    for request_id, path, body in (
+        ("a", "/predict", ROW),
+        ("b", "/predict", {"records": [ROW]}),
+        ("c", "/predict_batch", [ROW, 7, ROW]),
+        ("d", "/predict_batch", [7, ROW]),
+    ):
+        client.post(path, json=body, headers={"X-Request-ID": request_id})
+    client.service.shadow.close(30)
+    client.service.log.close()
+    logged = LogReader(tmp_path / "log").last(99)
+    ids = ["a", "b-0", "c-0", "c-2", "d-1"]
+    assert [each.prediction_id for each in logged if each.route == "champion"] == ids
+    assert [each.prediction_id for each in logged if each.route == "shadow"] == ids
 
 
 def test_an_unforeseen_exception_is_logged_once_and_tells_nothing(flowers_client: Any) -> None:

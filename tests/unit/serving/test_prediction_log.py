@@ -114,7 +114,7 @@ def test_a_number_is_logged_bit_for_bit_and_none_for_what_is_not_finite(tmp_path
     log = PredictionLog(tmp_path)
     target = log.target("houses", "3", "abc", HOUSES)
     X = np.array([[0.1 + 0.2, math.nan], [-1.0, 5e-324], [3.0, 4.0]])
-    log.add(target, "one", "champion", X, prices(1 / 3, math.nan, math.inf), 0.1)
+    log.add(target, "one", "champion", X, prices(1 / 3, math.nan, math.inf), 0.1, range(3))
     log.close()
     (line,) = lines(tmp_path)
     assert line["rows"] == [[0.1 + 0.2, None], [-1.0, 5e-324], [3.0, 4.0]]
@@ -130,11 +130,25 @@ def test_a_request_of_many_rows_takes_several_lines(
     target = log.target("houses", "3", "abc", HOUSES)
     X = np.arange(10.0).reshape(5, 2)
     log.add(target, "one", "champion", X[:1], prices(0), 0.1)
-    log.add(target, "two", "champion", X, prices(0, 1, 2, 3, 4), 0.1)
+    log.add(target, "two", "champion", X, prices(0, 1, 2, 3, 4), 0.1, range(5))
     log.close()
     told = [(line["id"], line.get("first"), line["predictions"]) for line in lines(tmp_path)]
     assert told == [("one", None, [0]), ("two", 0, [0, 1]), ("two", 2, [2, 3]), ("two", 4, [4])]
     assert [row for line in lines(tmp_path)[1:] for row in line["rows"]] == X.tolist()
+
+
+def test_rows_keep_their_places_where_others_were_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "LINE_VALUES", 4)
+    log = PredictionLog(tmp_path)
+    target = log.target("houses", "3", "abc", HOUSES)
+    numbers = [1, 3, 4, 5, 9]
+    log.add(target, "many", "champion", np.ones((5, 2)), prices(*numbers), 0.1, numbers)
+    log.add(target, "one", "champion", np.ones((1, 2)), prices(0), 0.1, range(1))
+    log.close()
+    told = [(line["id"], line["first"], line.get("numbers")) for line in lines(tmp_path)]
+    assert told == [("many", 1, [1, 3]), ("many", 4, None), ("many", 9, None), ("one", 0, None)]
 
 
 def test_requests_of_two_versions_are_kept_apart(tmp_path: Path) -> None:
@@ -161,7 +175,7 @@ def test_a_masked_column_is_missing_and_an_omitted_one_is_absent(tmp_path: Path)
 def test_no_column_at_all_may_be_logged(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path, omit=frozenset(HOUSES.columns))
     target = log.target("houses", "3", "abc", HOUSES)
-    log.add(target, "one", "champion", np.ones((2, 2)), prices(1, 2), 0.1)
+    log.add(target, "one", "champion", np.ones((2, 2)), prices(1, 2), 0.1, range(2))
     log.close()
     assert lines(tmp_path)[0]["rows"] == [[], []]
 

@@ -75,6 +75,33 @@ def test_a_batch_answers_each_row_or_says_what_is_wrong_with_it(flowers: Bundle)
     assert answer["results"][2]["errors"][0]["loc"] == ["body", 2]
 
 
+def numbered(predictor: Predictor, document: Any) -> list[int] | None:
+    """Places of the scored rows, as `POST /predict` or, for a list, `/predict_batch` tells them."""
+    work = predictor.predict_batch if isinstance(document, list) else predictor.predict
+    numbers = work(request(json.dumps(document).encode())).numbers
+    return None if numbers is None else list(numbers)
+
+
+@pytest.mark.parametrize(
+    ("document", "numbers"),
+    [
+        (ROW, None),
+        ({**ROW, "sepal_length": 5}, None),
+        ({"records": [ROW]}, [0]),
+        ({"features": [VALUES]}, [0]),
+        ({"features": [[5, 3, 1, 0], VALUES]}, [0, 1]),
+        ([ROW], [0]),
+        ([ROW, ROW], [0, 1]),
+        ([7, ROW], [1]),
+        ([ROW, {**ROW, "sepal_width": 99}, 7, ROW], [0, 3]),
+    ],
+)
+def test_a_row_of_a_list_keeps_its_place_and_a_single_record_has_none(
+    flowers: Bundle, document: Any, numbers: list[int] | None
+) -> None:
+    assert numbered(Predictor(flowers, MAX_ROWS), document) == numbers
+
+
 @pytest.mark.parametrize("form", ["records", "features"])
 def test_no_rows_get_no_predictions(flowers: Bundle, form: str) -> None:
     answer = json.loads(

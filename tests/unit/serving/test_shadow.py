@@ -40,12 +40,11 @@ class Log:
 
     rows: list[tuple[str, str, list[Any]]] = field(default_factory=list)
 
-    def __call__(
-        self, deployment: Any, request_id: str, X: Any, scores: Scores, seconds: float
-    ) -> None:
+    def __call__(self, deployment: Any, request_id: str, answer: Answer, seconds: float) -> None:
         assert seconds > 0
-        assert len(X) == len(scores.prediction)
-        self.rows.append((deployment.label, request_id, scores.prediction.tolist()))
+        assert answer.scores is not None
+        assert len(answer.X) == len(answer.scores.prediction)
+        self.rows.append((deployment.label, request_id, answer.scores.prediction.tolist()))
 
 
 def deployed(tmp_path: Path, threshold: float, label: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,12 +41,12 @@ class Writer:
         self.log = PredictionLog(folder)
         self.target = self.log.target("animals", label, "abc", ANIMALS)
 
-    def write(self, *ids: str, rows: int = 1) -> None:
+    def write(self, *ids: str, rows: int = 1, numbers: Sequence[int] | None = None) -> None:
         """One request for each id; returns when they are written."""
         before = self.log.written_rows
         some = Scores(CATS.prediction[:rows], CATS.probabilities[:rows])  # type: ignore[index]
         for name in ids:
-            self.log.add(self.target, name, "champion", X[:rows], some, 0.00012)
+            self.log.add(self.target, name, "champion", X[:rows], some, 0.00012, numbers)
         self.log.flush()
         while self.log.written_rows < before + rows * len(ids):
             time.sleep(0.001)
@@ -65,7 +65,7 @@ def ids(reader: LogReader, count: int | None = None) -> list[str]:
 
 
 def test_a_prediction_is_told_as_the_caller_knows_it(tmp_path: Path, writer: Writer) -> None:
-    writer.write("one", rows=2)
+    writer.write("one", rows=2, numbers=range(2))
     first, second = LogReader(tmp_path).last(5)
     assert (first.prediction_id, second.prediction_id) == ("one-0", "one-1")
     assert first.features == {
@@ -80,6 +80,14 @@ def test_a_prediction_is_told_as_the_caller_knows_it(tmp_path: Path, writer: Wri
     assert (first.prediction, first.probabilities) == ("cat", {"cat": 0.75, "dog": 0.25})
     assert first.duration_us == 120
     assert abs(first.time - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_the_rows_of_a_list_are_told_by_their_places(tmp_path: Path, writer: Writer) -> None:
+    writer.write("single")
+    writer.write("list", numbers=range(1))
+    writer.write("last", numbers=[7])
+    writer.write("gaps", rows=2, numbers=[3, 12])
+    assert ids(LogReader(tmp_path), 9) == ["single", "list-0", "last-7", "gaps-3", "gaps-12"]
 
 
 def test_the_newest_of_all_segments_are_shown_in_order(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def predict_v1(predictor: Predictor, request: Request) -> Answer:
         raise RequestRefusedError(400, result.problems)
     scores = predictor.bundle.score(result.X) if len(result.X) else None
     predictions = [] if scores is None else scores.prediction.tolist()
-    return Answer(msgspec.json.encode({"predictions": predictions}), result.X, scores)
+    body = msgspec.json.encode({"predictions": predictions})
+    return Answer(body, result.X, scores, numbers=result.accepted)
 
 
 def v1_operation(predictor: Predictor) -> dict[str, Any]:

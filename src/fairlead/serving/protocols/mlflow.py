@@ -61,10 +61,11 @@ def invocations(predictor: Predictor, request: Request) -> Answer:
             415, its type is none of those that are read; 413, a file unpacks to too much.
     """
     declared = request.headers.get(b"content-type")
-    probabilities = False
+    probabilities = is_single = False
     if not declared or is_json(declared):
         document = _parse(request.body)
         probabilities = _wants_probabilities(predictor, document)
+        is_single = _is_single(predictor, document)
         X = _read_json(predictor, document)
     elif (kind := _media_type(declared)) == CSV:
         X = _read(predictor, predictor.rows.features, read_csv(predictor, request.body))
@@ -73,13 +74,16 @@ def invocations(predictor: Predictor, request: Request) -> Answer:
     else:
         raise RequestRefusedError(415, UNSUPPORTED)
     scores = predictor.bundle.score(X)
+    numbers = None if is_single else range(len(X))
     if answers_csv(request.headers.get(b"accept", b"")):
-        return Answer(_to_csv(scores, probabilities), X, scores, 0, CSV.encode())
+        table = _to_csv(scores, probabilities)
+        return Answer(table, X, scores, content_type=CSV.encode(), numbers=numbers)
     predictions = scores.prediction.tolist()
     if probabilities:
         predictions = [row["probabilities"] for row in predictor.documents(scores)]
     # JSON has no NaN and no Infinity: msgspec writes null.
-    return Answer(msgspec.json.encode({"predictions": predictions}), X, scores)
+    body = msgspec.json.encode({"predictions": predictions})
+    return Answer(body, X, scores, numbers=numbers)
 
 
 def refuse(status: int, detail: str | tuple[Problem, ...]) -> bytes:
@@ -173,6 +177,16 @@ def _wants_probabilities(predictor: Predictor, document: dict[str, Any]) -> bool
 
 def _parameter(keys: tuple[str, ...], msg: str) -> RequestRefusedError:
     return RequestRefusedError(400, (Problem("parameter", ("body", *keys), msg),))
+
+
+def _is_single(predictor: Predictor, document: dict[str, Any]) -> bool:
+    """Whether a body that `_read_json` takes is one record, without a list around it."""
+    if not any(form in document for form in FORMS):
+        return True
+    columns = document.get("inputs")
+    return isinstance(columns, dict) and not any(
+        isinstance(columns.get(name), list) for name in predictor.rows.names
+    )
 
 
 def _read_json(predictor: Predictor, document: dict[str, Any]) -> NDArray[np.float64]:

@@ -281,10 +281,11 @@ def _answer(
     given = request.id if message.id is None else message.id
     response = InferResponse(predictor.name, predictor.label, given, outputs)
     head = msgspec.json.encode(response)
+    numbers = range(len(X))
     if not tail:
-        return Answer(head, X, scores)
+        return Answer(head, X, scores, numbers=numbers)
     length = ((JSON_LENGTH, b"%d" % len(head)),)
-    return Answer(b"".join([head, *tail]), X, scores, 0, BINARY, length)
+    return Answer(b"".join([head, *tail]), X, scores, 0, BINARY, length, numbers)
 
 
 def _output(contract: Contract, scores: Scores | None, name: str) -> NDArray[Any]:

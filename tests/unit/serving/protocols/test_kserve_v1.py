@@ -36,6 +36,18 @@ def test_lists_are_scored_like_records(flowers: Bundle) -> None:
     assert ask(flowers, {"instances": rows}) == {"predictions": golden["prediction"]}
 
 
+def test_every_row_has_its_place_a_single_one_too(flowers: Bundle) -> None:
+    record = flowers.golden()["records"][0]
+    one, two = (
+        predict_v1(
+            Predictor(flowers, 1000),
+            Request(json.dumps({"instances": instances}).encode(), {}, "r-1"),
+        )
+        for instances in ([record], [record, list(record.values())])
+    )
+    assert (one.numbers, two.numbers) == ([0], [0, 1])
+
+
 def test_records_and_lists_may_be_mixed(flowers: Bundle) -> None:
     record = flowers.golden()["records"][0]
     answer = ask(flowers, {"instances": [record, list(record.values())]})

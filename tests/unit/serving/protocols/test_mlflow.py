@@ -34,6 +34,7 @@ from fairlead.settings import Settings
 CSV = {b"content-type": b"text/csv"}
 PARQUET = {b"content-type": b"application/vnd.apache.parquet"}
 FLOWER = [5.1, 3.5, 1.4, 0.2]
+FLOWER_COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 HOUSE: dict[str, Any] = {
     "age": 30,
     "rooms": None,
@@ -97,6 +98,25 @@ def golden_forms(bundle: Bundle) -> dict[str, Any]:
         "inputs as lists": {"inputs": rows},
         "inputs as columns": {"inputs": columns},
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "numbers"),
+    [
+        (dict(zip(FLOWER_COLUMNS, FLOWER, strict=True)), None, None),
+        ({"inputs": dict(zip(FLOWER_COLUMNS, FLOWER, strict=True))}, None, None),
+        ({"inputs": {name: [value] for name, value in zip(FLOWER_COLUMNS, FLOWER, strict=True)}},
+         None, range(1)),
+        ({"inputs": [FLOWER]}, None, range(1)),
+        ({"dataframe_split": {"data": [FLOWER, FLOWER]}}, None, range(2)),
+        (b"5.1,3.5,1.4,0.2\n", CSV, range(1)),
+        (b"5.1,3.5,1.4,0.2\n", {**CSV, b"accept": b"text/csv"}, range(1)),
+    ],
+)  # fmt: skip
+def test_rows_have_their_places_and_a_single_record_has_none(
+    flowers: Bundle, body: Any, headers: Any, numbers: range | None
+) -> None:
+    assert answer(flowers, body, headers).numbers == numbers
 
 
 @pytest.mark.parametrize("name", ["flowers", "houses"])

@@ -86,6 +86,13 @@ def test_every_type_and_null_are_read_as_in_a_record(houses: Bundle) -> None:
     assert outputs(ask(houses, *tensors)) == {"predict": houses.golden()["prediction"]}
 
 
+def test_every_row_has_its_place_a_single_one_too(flowers: Bundle) -> None:
+    tensors, rows = golden(flowers)
+    asked = {"parameters": {"binary_data_output": True}}
+    answers = [ask(flowers, whole(ROW)), ask(flowers, *tensors), ask(flowers, *tensors, **asked)]
+    assert [answer.numbers for answer in answers] == [range(1), range(rows), range(rows)]
+
+
 def test_an_answer_names_model_version_and_id(flowers: Bundle) -> None:
     answer = json.loads(ask(flowers, whole(ROW), id="42").body)
     assert (answer["model_name"], answer["model_version"], answer["id"]) == ("flowers", "3", "42")
