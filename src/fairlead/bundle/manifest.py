@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fairlead.errors import BundleError
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
@@ -39,3 +41,52 @@ def to_json(document: Mapping[str, Any]) -> bytes:
 def seal(manifest: bytes) -> bytes:
     """The content of the seal for a manifest."""
     return f"{digest(manifest)}  {MANIFEST}\n".encode()
+
+
+def check_files(path: Path, *, complete: bool = False) -> bytes:
+    """Check every digest of a bundle without loading it; returns its manifest.
+
+    Args:
+        path: the folder.
+        complete: refuse files that the manifest does not name, too.
+
+    Raises:
+        BundleError: it is not what was written; all faults are listed.
+    """
+    if not path.is_dir():
+        raise BundleError(path, ("there is no such folder",))
+    missing = [f"{name} is missing" for name in (MANIFEST, SEAL) if not (path / name).is_file()]
+    if missing:
+        raise BundleError(path, tuple(missing))
+    text = (path / MANIFEST).read_bytes()
+    faults = _file_faults(path, text)
+    if not faults and complete:
+        named = {MANIFEST, SEAL, *json.loads(text)["files"]}
+        present = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+        faults = [f"{name} is not named in {MANIFEST}" for name in sorted(present - named)]
+    if faults:
+        raise BundleError(path, tuple(faults))
+    return text
+
+
+def _file_faults(path: Path, text: bytes) -> list[str]:
+    if (path / SEAL).read_bytes() != seal(text):
+        return [f"{MANIFEST} and {SEAL} do not belong together: one of them was changed"]
+    try:
+        manifest = json.loads(text)
+        version, files = manifest["format"], dict(manifest["files"])
+    except (ValueError, KeyError, TypeError):
+        return [f"{MANIFEST} is not a manifest: it was cut or changed"]
+    if version != FORMAT:
+        return [f"{MANIFEST} has format {version!r}, this Fairlead reads {FORMAT}"]
+    faults = []
+    for name, expected in files.items():
+        file = path / name
+        if not file.resolve().is_relative_to(path.resolve()):
+            faults.append(f"{name} lies outside the bundle")
+        elif not file.is_file():
+            faults.append(f"{name} is missing")
+        elif (actual := file_digest(file)) != expected:
+            faults.append(f"{name} has SHA-256 {actual[:12]}…, the manifest says {expected[:12]}…")
+    faults += [f"{name} is not in the manifest" for name in (GRAPH, GOLDEN) if name not in files]
+    return faults

@@ -11,16 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.bundle.golden import Scores, columns_of, differing_rows
-from fairlead.bundle.manifest import (
-    FORMAT,
-    GOLDEN,
-    GRAPH,
-    MANIFEST,
-    SEAL,
-    digest,
-    file_digest,
-    seal,
-)
+from fairlead.bundle.manifest import GOLDEN, GRAPH, check_files, digest
 from fairlead.data.contract import Contract
 from fairlead.errors import BundleError
 from fairlead.graph.runtime import Session
@@ -140,32 +131,6 @@ def verify_bundle(path: Path | str) -> Bundle:
     return load_bundle(path)
 
 
-def check_files(path: Path, *, complete: bool = False) -> bytes:
-    """Check every digest of a bundle without loading it; returns its manifest.
-
-    Args:
-        path: the folder.
-        complete: refuse files that the manifest does not name, too.
-
-    Raises:
-        BundleError: it is not what was written; all faults are listed.
-    """
-    if not path.is_dir():
-        raise BundleError(path, ("there is no such folder",))
-    missing = [f"{name} is missing" for name in (MANIFEST, SEAL) if not (path / name).is_file()]
-    if missing:
-        raise BundleError(path, tuple(missing))
-    text = (path / MANIFEST).read_bytes()
-    faults = _file_faults(path, text)
-    if not faults and complete:
-        named = {MANIFEST, SEAL, *json.loads(text)["files"]}
-        present = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-        faults = [f"{name} is not named in {MANIFEST}" for name in sorted(present - named)]
-    if faults:
-        raise BundleError(path, tuple(faults))
-    return text
-
-
 def scores(session: Session, X: NDArray[np.float64], classes: NDArray[Any]) -> Scores:
     """Run a graph and name the classes."""
     if len(classes) == 0:
@@ -173,29 +138,6 @@ def scores(session: Session, X: NDArray[np.float64], classes: NDArray[Any]) -> S
         return Scores(prediction[:, 0])
     prediction, probabilities = session.some(CLASSES, X)
     return Scores(classes[prediction[:, 0]], probabilities)
-
-
-def _file_faults(path: Path, text: bytes) -> list[str]:
-    if (path / SEAL).read_bytes() != seal(text):
-        return [f"{MANIFEST} and {SEAL} do not belong together: one of them was changed"]
-    try:
-        manifest = json.loads(text)
-        version, files = manifest["format"], dict(manifest["files"])
-    except (ValueError, KeyError, TypeError):
-        return [f"{MANIFEST} is not a manifest: it was cut or changed"]
-    if version != FORMAT:
-        return [f"{MANIFEST} has format {version!r}, this Fairlead reads {FORMAT}"]
-    faults = []
-    for name, expected in files.items():
-        file = path / name
-        if not file.resolve().is_relative_to(path.resolve()):
-            faults.append(f"{name} lies outside the bundle")
-        elif not file.is_file():
-            faults.append(f"{name} is missing")
-        elif (actual := file_digest(file)) != expected:
-            faults.append(f"{name} has SHA-256 {actual[:12]}…, the manifest says {expected[:12]}…")
-    faults += [f"{name} is not in the manifest" for name in (GRAPH, GOLDEN) if name not in files]
-    return faults
 
 
 def _columns(frame: Any, names: Sequence[str]) -> tuple[dict[str, Any], int]:

@@ -52,7 +52,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve models over HTTP, and follow the registry."""
-    from fairlead.serving.protocols.sagemaker import placed_models, sagemaker_settings
+    from fairlead.serving.sagemaker_container import placed_models, sagemaker_settings
     from fairlead.settings import read_settings
     from fairlead.workflows.serve import find
 

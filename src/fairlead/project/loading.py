@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from fairlead.errors import Problem, ProjectError
+from fairlead.project import FILE_NAME
 from fairlead.project.document import Document, read_document, write_document
 from fairlead.project.salvage import salvage
 from fairlead.project.scope import check_expressions
 from fairlead.project.spec import ProjectSpec
-
-FILE_NAME = "fairlead.yaml"
 
 Check = Callable[[ProjectSpec], Iterable[Problem]]
 """A later layer's part in checking a file, such as the parameters of the candidates."""

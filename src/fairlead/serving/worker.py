@@ -22,8 +22,7 @@ import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from fairlead.bundle.manifest import digest
-from fairlead.bundle.reading import check_files
+from fairlead.bundle.manifest import check_files, digest
 from fairlead.errors import BundleError, ExtraMissingError, SettingsError
 from fairlead.serving.addresses import url_of
 from fairlead.serving.exchange import Answer
@@ -34,12 +33,12 @@ from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
 from fairlead.serving.memory import keep_large_apart, release
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.serving.prediction_retention import Retention
-from fairlead.serving.protocols.sagemaker import sagemaker_settings
 from fairlead.serving.recorder import Recorder
+from fairlead.serving.sagemaker_container import sagemaker_settings
 from fairlead.serving.service import Deployment, Service
 from fairlead.serving.shadow import Shadow
 from fairlead.serving.snapshots import Snapshots
-from fairlead.serving.table import Table, TableFile, served_alone
+from fairlead.serving.table import Served, Table, TableFile, served_alone
 from fairlead.settings import MAX_PORT, Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -195,13 +194,16 @@ def table_of(paths: Sequence[Path]) -> Table:
     """The routing table of bundles that are served by their folders.
 
     Raises:
-        BundleError: a file of one of them is not what was written.
+        BundleError: a file of one of them is not what was written, or two have the same name.
     """
-    models = {}
+    models: dict[str, Served] = {}
     for path in paths:
         # Whoever serves it loads it, and replays its golden rows.
         manifest = check_files(path)
-        models[str(json.loads(manifest)["name"])] = served_alone(path, digest(manifest))
+        name = str(json.loads(manifest)["name"])
+        if name in models:
+            raise BundleError(path, (f"another bundle here is called {name} too",))
+        models[name] = served_alone(path, digest(manifest))
     return Table(models, next(iter(models), None))
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fairlead.bundle.manifest import MANIFEST
-from fairlead.bundle.reading import verify_bundle
+from fairlead.bundle.manifest import MANIFEST, check_files
 from fairlead.errors import DataMissingError
 from fairlead.registry.records import CHAMPION
 from fairlead.registry.traffic import Traffic, from_spec
@@ -50,7 +49,7 @@ class Targets:
 
 
 def find(targets: Sequence[str], model: str | None) -> Targets:
-    """Tell projects, models of a registry and bundles apart, and verify the bundles.
+    """Tell projects, models of a registry and bundles apart, and check the bundles' files.
 
     Args:
         targets: projects, bundles' folders, or `models:/name@alias` or `models:/name/version`.
@@ -67,7 +66,9 @@ def find(targets: Sequence[str], model: str | None) -> Targets:
             reference = model or uri["alias"] or uri["version"] or CHAMPION
             registered.append(Registered(Path.cwd(), uri["name"], reference))
         elif (path / MANIFEST).is_file():
-            bundles.append(verify_bundle(path).path.resolve())
+            # Who serves it replays its golden rows: once is enough before the first answer.
+            check_files(path, complete=True)
+            bundles.append(path.resolve())
         elif path.exists():
             # Needs the families, to check the file: a bundle is served where none is installed.
             from fairlead.workflows.load import load

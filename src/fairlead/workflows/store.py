@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fairlead.project.loading import Project
+if TYPE_CHECKING:
+    from fairlead.project.loading import Project
 
 STATE = ".fairlead"
 LEADERBOARD = "leaderboard"
