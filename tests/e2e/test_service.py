@@ -285,6 +285,60 @@ def test_requests_in_one_packet_are_answered_in_their_order(worker: Worker) -> N
     assert places == sorted(places)
 
 
+CLOSE = b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+PREDICT = b"POST /predict HTTP/1.1\r\nHost: x\r\n" + LENGTH + b"\r\n" + BODY
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKS = CLOSE + b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize("good", [PREDICT, LIVEZ, LIVEZ + LIVEZ])
+def test_a_request_before_one_that_is_none_gets_its_answer(worker: Worker, good: bytes) -> None:
+    assert exchange(worker, good + b"NONSENSE\r\n\r\n").startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize("pieces", [(BODY,), (b"", BODY)], ids=["at once", "late body"])
+def test_an_offer_to_speak_another_protocol_is_declined(
+    worker: Worker, pieces: tuple[bytes, ...]
+) -> None:
+    # Java's client offers HTTP/2 so.
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\n" + offer + LENGTH + b"\r\n"
+    first, *others = pieces
+    received = exchange(worker, head + first, *others, CLOSE + LENGTH + b"\r\n" + BODY)
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_what_comes_after_a_body_in_chunks_replaces_no_header(worker: Worker) -> None:
+    trailer = (
+        CHUNKED.removesuffix(b"\r\n") + b"X-Request-ID: late\r\nContent-Type: text/csv\r\n\r\n"
+    )
+    received = exchange(worker, CHUNKS + b"X-Request-ID: early\r\n\r\n" + trailer)
+    assert received.startswith(b"HTTP/1.1 200 OK")
+    assert b"x-request-id: early" in received
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"GET /livez?" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",),
+        (CLOSE + b"X: " + b"a" * 70_000 + b"\r\n" + LENGTH + b"\r\n" + BODY,),
+        (CLOSE + b"a: b\r\n" * 20_000,),
+        (CLOSE + b"X: " + b"a" * 40_000, b"a" * 40_000),
+        (CHUNKS + b"\r\n1;x=", b"a" * 70_000),
+        (CHUNKS + b"\r\n" + CHUNKED[:-2], b"a: b\r\n" * 20_000),
+    ],
+    ids=["path", "header", "headers", "header in pieces", "extension of a chunk", "trailers"],
+)
+def test_headers_without_end_are_refused(worker: Worker, pieces: tuple[bytes, ...]) -> None:
+    assert exchange(worker, *pieces).startswith(b"HTTP/1.1 431 ")
+
+
+def test_headers_of_many_requests_may_come_together(worker: Worker) -> None:
+    long = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 30_000 + b"\r\n\r\n"
+    last = long.replace(b"Host: x", b"Connection: close")
+    assert exchange(worker, long * 5, long * 5 + last).count(b"HTTP/1.1 200 OK") == 11
+
+
 def test_a_client_that_leaves_while_sending_harms_nobody(
     worker: Worker, client: httpx2.Client
 ) -> None:

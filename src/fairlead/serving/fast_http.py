@@ -5,14 +5,18 @@ needs none of them: its body has arrived with its headers, and its answer is com
 it is answered from inside the parser's callback, by the same `Gateway.reply` that answers through
 ASGI. Everything else (large or chunked bodies, other paths, `Expect`, browsers of other origins,
 requests that queue behind an unfinished one) takes uvicorn's own way.
+
+What the parser keeps of a request before its body is bounded here too, for uvicorn has no bound.
 """
 
 from __future__ import annotations
 
 import time
 from asyncio import Transport
+from contextlib import suppress
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -22,15 +26,28 @@ from uvicorn.protocols.http.httptools_impl import (
 from fairlead.serving.gateway import INLINE_BYTES, Gateway, Reply
 from fairlead.serving.service import Endpoint
 
+MAX_HEAD_BYTES = 64 * 1024
+"""Most bytes of a request line with its headers, and of what else stands around a body."""
 TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
     b'connection: close\r\ncontent-length: 33\r\n\r\n{"detail":"too many connections"}'
 )
-
-
+NOT_HTTP = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+    b'connection: close\r\ncontent-length: 36\r\n\r\n{"detail":"the request is not HTTP"}'
+)
+HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+    b"connection: close\r\ncontent-length: 52\r\n\r\n"
+    b'{"detail":"the headers are larger than 65536 bytes"}'
+)
 TOGETHER = 16
 """Answers that are sent one after the other: to wake a client that sleeps costs as much as the
 model, and a client that is awake takes all of them."""
+
+
+class HeadTooLargeError(Exception):
+    """Ends the parsing of a request whose head is complete, and too large."""
 
 
 class FastHttp(HttpToolsProtocol):
@@ -40,6 +57,54 @@ class FastHttp(HttpToolsProtocol):
     outbox: list[tuple[Transport, bytes]]
     """Answers of this turn of the loop, of all connections, in the order of their requests."""
     _endpoint: Endpoint | None = None
+    _upgrade = False
+    """The request asks for another protocol, and must be parsed anew without asking."""
+    _cycles: tuple[RequestResponseCycle, ...] = ()
+    """Requests on the long way that have no answer yet."""
+    _kept_bytes = 0
+    """Bytes since the parser last gave something away: it may hold them all."""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived, as long as the parser need not keep too much of it."""
+        self._unset_keepalive_if_required()
+        self._arrived_bytes = self._kept_bytes + len(data)
+        self._moved = False
+        rest: bytes | None = data
+        while rest is not None:
+            rest = self._parse(rest)
+        self._kept_bytes = 0 if self._moved else self._arrived_bytes
+        if self._kept_bytes > MAX_HEAD_BYTES:
+            self._refuse(HEAD_TOO_LARGE)
+
+    def _parse(self, data: bytes) -> bytes | None:
+        """Parse, and give back what is to be parsed once more."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # The parser takes what follows for the other protocol, even the body. Java's client
+            # offers HTTP/2 in this way with every first request.
+            return self._plain_head() + data[upgrade.args[0] :] if self._upgrade else None
+        except httptools.HttpParserError as error:
+            self._moved = True
+            too_large = isinstance(error.__context__, HeadTooLargeError)
+            self._refuse(HEAD_TOO_LARGE if too_large else NOT_HTTP)
+        return None
+
+    def _plain_head(self) -> bytes:
+        """The head of the request without its wish for another protocol, for a new parser."""
+        old, self.parser = self.parser, httptools.HttpRequestParser(self)
+        with suppress(AttributeError):  # as uvicorn does: httptools before 0.6.3 has none
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        version = old.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (old.get_method(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"\r\n"])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell every request that waits: uvicorn tells the last one, and the others would write."""
+        for cycle in self._cycles:
+            cycle.disconnected = True
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin without the scope, which a short way does not need."""
@@ -47,15 +112,18 @@ class FastHttp(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
         self._endpoint = None
+        self._upgrade = False
         self._started = time.perf_counter()
 
     def on_headers_complete(self) -> None:
         """Take the short way if the request fits, uvicorn's otherwise."""
+        self._moved = True
+        if self._arrived_bytes > MAX_HEAD_BYTES and self._head_bytes > MAX_HEAD_BYTES:
+            raise HeadTooLargeError
         service = self.gateway.service
         if len(self.connections) > service.settings.max_connections:
             service.recorder.count("shed", reason="connections")
-            self.transport.write(TOO_MANY)
-            self.transport.close()
+            self._refuse(TOO_MANY)
             return
         endpoint = service.generation.short.get(self.url)
         if (
@@ -78,14 +146,25 @@ class FastHttp(HttpToolsProtocol):
                 self._headers_of = headers
                 self._chunks: list[bytes] = []
                 return
-        url, headers_list = self.url, self.headers
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._upgrade = True
+            return
+        self._take_long_way()
+
+    def _take_long_way(self) -> None:
+        url, headers = self.url, self.headers
         super().on_message_begin()
         self.url = url
-        self.headers.extend(headers_list)
+        self.headers.extend(headers)
         super().on_headers_complete()
+        waiting = [cycle for cycle in self._cycles if not cycle.response_complete]
+        self._cycles = (*waiting, self.cycle)
+        # What comes after a body in chunks is no header: it must not replace one.
+        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """Keep what arrives."""
+        self._moved = True
         if self._endpoint is not None:
             self._chunks.append(body)
         elif self.cycle is not None:
@@ -95,7 +174,8 @@ class FastHttp(HttpToolsProtocol):
         """Answer at once."""
         endpoint = self._endpoint
         if endpoint is None:
-            if self.cycle is not None:
+            self._moved = True
+            if not self._upgrade and self.cycle is not None:
                 super().on_message_complete()
             return
         self._endpoint = None
@@ -121,6 +201,18 @@ class FastHttp(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _refuse(self, answer: bytes) -> None:
+        """Answer what is not to be read as a request; those before it get their answers first."""
+        self._send_outbox()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            # It was asked, and is being answered: its answer is the connection's last.
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        self.transport.write(answer)
+        self.transport.close()
+
     def _send_outbox(self) -> None:
         for transport, content in self.outbox:
             transport.write(content)
@@ -130,6 +222,10 @@ class FastHttp(HttpToolsProtocol):
     def _is_free(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
+
+    @property
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     @property
     def is_arriving(self) -> bool:
