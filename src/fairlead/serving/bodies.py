@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.message import Message
 from functools import lru_cache
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from fairlead.serving.errors import body_too_large
 from fairlead.serving.exchange import JSON
@@ -15,6 +14,9 @@ from fairlead.serving.exchange import JSON
 # A client that is cut off while sending sees a broken pipe, not the answer: up to this many
 # times the limit is read, and thrown away, before 413.
 PATIENCE = 4
+CONTENT_TYPES = 16
+"""Different values of the header that are remembered: few are in use, and each may be long."""
+UTF8 = ("utf-8", "us-ascii")
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: int) -> bytes:
@@ -58,15 +60,41 @@ async def _pieces(
         message = await receive()
 
 
-@lru_cache(maxsize=128)
+def bounded(receive: Receive, limit_bytes: int) -> Receive:
+    """`receive` for routes that read bodies by themselves: 413 over the limit."""
+    size = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit_bytes:
+            raise body_too_large(limit_bytes)
+        return message
+
+    return receive_bounded
+
+
+@lru_cache(maxsize=CONTENT_TYPES)
+def media_type(content_type: bytes) -> str:
+    """The media type of a body in UTF-8, in lower case; nothing where its charset is another one.
+
+    Python's `email` is no help: it takes a parameter apart by rules of mail, and fails at some.
+    """
+    kind, *parameters = content_type.decode("latin-1").lower().split(";")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset":
+            return kind.strip() if value.strip().strip('"') in UTF8 else ""
+    return kind.strip()
+
+
+@lru_cache(maxsize=CONTENT_TYPES)
 def is_json(content_type: bytes) -> bool:
     """Whether a Content-Type means JSON in UTF-8."""
     if content_type == JSON:
         return True
-    header = Message()
-    header["content-type"] = content_type.decode("latin-1")
-    kind = header.get_content_type()
-    json = kind == "application/json" or (
+    kind = media_type(content_type)
+    return kind == "application/json" or (
         kind.startswith("application/") and kind.endswith("+json")
     )
-    return json and header.get_content_charset("utf-8") in ("utf-8", "us-ascii")

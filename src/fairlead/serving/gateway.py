@@ -16,7 +16,7 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from fairlead.serving.bodies import is_json, read_body
+from fairlead.serving.bodies import bounded, is_json, read_body
 from fairlead.serving.errors import (
     INTERNAL,
     Problem,
@@ -290,7 +290,8 @@ class Gateway:
             await send(message)
 
         try:
-            await generation.app(scope, receive, send_with_headers)
+            most = self.service.settings.max_body_bytes
+            await generation.app(scope, bounded(receive, most), send_with_headers)
         except ClientDisconnect:
             pass
         except Exception:  # the edge: Starlette has answered already, and raises it once more

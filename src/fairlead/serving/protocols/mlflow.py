@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from email.message import Message
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Response
 from numpy.typing import NDArray
 
 from fairlead.bundle.golden import Scores
-from fairlead.serving.bodies import is_json
+from fairlead.serving.bodies import CONTENT_TYPES, is_json, media_type
 from fairlead.serving.errors import MAX_PROBLEMS, Problem, RequestRefusedError
 from fairlead.serving.exchange import Answer, Request
 from fairlead.serving.predictor import Predictor, parse
@@ -67,7 +66,7 @@ def invocations(predictor: Predictor, request: Request) -> Answer:
         probabilities = _wants_probabilities(predictor, document)
         is_single = _is_single(predictor, document)
         X = _read_json(predictor, document)
-    elif (kind := _media_type(declared)) == CSV:
+    elif (kind := media_type(declared)) == CSV:
         X = _read(predictor, predictor.rows.features, read_csv(predictor, request.body))
     elif kind == PARQUET:
         X = _read(predictor, predictor.rows.features, read_parquet(predictor, request.body))
@@ -100,7 +99,7 @@ def refuse(status: int, detail: str | tuple[Problem, ...]) -> bytes:
     return msgspec.json.encode({**document, "sqlstate": sqlstate, "error_class": error_class})
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=CONTENT_TYPES)
 def answers_csv(accept: bytes) -> bool:
     """Whether an `Accept` asks for CSV before it asks for JSON; weights are not looked at."""
     for part in accept.decode("latin-1").lower().split(","):
@@ -151,15 +150,6 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _constant(word: str) -> float | None:
     return None if word == "NaN" else float(word)
-
-
-@lru_cache(maxsize=128)
-def _media_type(declared: bytes) -> str:
-    """The media type of a body in UTF-8; nothing where its charset is another one."""
-    header = Message()
-    header["content-type"] = declared.decode("latin-1")
-    utf8 = header.get_content_charset("utf-8") in ("utf-8", "us-ascii")
-    return header.get_content_type() if utf8 else ""
 
 
 def _wants_probabilities(predictor: Predictor, document: dict[str, Any]) -> bool:
