@@ -53,8 +53,13 @@ def check_files(path: Path, *, complete: bool = False) -> bytes:
     Raises:
         BundleError: it is not what was written; all faults are listed.
     """
-    if not path.is_dir():
-        raise BundleError(path, ("there is no such folder",))
+    try:
+        if not path.is_dir():
+            raise BundleError(path, ("there is no such folder",))
+    except OSError as error:
+        # The name is too long, or what lies above it may not be entered.
+        fault = f"the folder cannot be looked up: {error.strerror}"
+        raise BundleError(path, (fault,)) from error
     missing = [f"{name} is missing" for name in (MANIFEST, SEAL) if not (path / name).is_file()]
     if missing:
         raise BundleError(path, tuple(missing))

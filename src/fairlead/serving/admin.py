@@ -47,7 +47,7 @@ def admin_routes(service: Service) -> APIRouter:
         try:
             body = msgspec.json.decode(await request.body(), type=TrafficRequest)
             traffic = Traffic(body.weights, body.shadow, body.sticky)
-        except (msgspec.DecodeError, TrafficError) as error:
+        except (ValueError, RecursionError, TrafficError) as error:
             raise unprocessable(Problem("value_error", ("body",), str(error))) from None
         actor = request.client.host if request.client else "unknown"
         await asyncio.to_thread(_set, service, name, traffic, f"admin@{actor}", body.reason)

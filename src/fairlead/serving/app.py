@@ -104,7 +104,9 @@ def _describe(
 def _scoped(schema: dict[str, Any], model: str) -> dict[str, Any]:
     """The same, its references going to the schemas of one model."""
     text = msgspec.json.encode(schema)
-    scoped = text.replace(f'"{COMPONENT}'.encode(), f'"{COMPONENT}{model}.'.encode())
+    # Without its quotation marks; what must be escaped in JSON is.
+    name = msgspec.json.encode(model)[1:-1]
+    scoped = text.replace(f'"{COMPONENT}'.encode(), f'"{COMPONENT}'.encode() + name + b".")
     result: dict[str, Any] = msgspec.json.decode(scoped)
     return result
 

@@ -7,6 +7,7 @@ which every worker follows. Readers see the old table or the new one, never a pa
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from msgspec import Struct
 from fairlead.registry.traffic import Traffic
 from fairlead.serving.records import label_of
 from fairlead.storage import write_whole
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""Names under which callers may have models served: they stand in paths, metrics and files."""
 
 
 class Version(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,3 +120,26 @@ def test_a_model_that_is_not_served_has_no_traffic(start: Start) -> None:
     client = start()
     answer = client.put("/admin/models/plants/traffic", json=EVEN, headers=BEARER)
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"weights": {"\xff": 1}}',
+        b'{"weights": {"champion": 1e400}}',
+        b'{"weights": {"champion": -1}}',
+        b'{"weights": {"nobody": 1}}',
+        b'{"weights": {"champion": 1}, "sticky": "\xc3\xa9"}',
+    ],
+)
+def test_a_body_that_splits_no_traffic_is_refused(start: Start, body: bytes) -> None:
+    assert start().put(PATH, content=body, headers=BEARER).status_code == 422
+
+
+@pytest.mark.parametrize("given", [b"", b"Bearer other", b"\xff\xfe"])
+def test_without_the_token_nothing_is_changed(start: Start, given: bytes) -> None:
+    answer = start().put(PATH, json=EVEN, headers={"Authorization": given})
+    assert answer.status_code == 401

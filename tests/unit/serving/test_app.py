@@ -162,6 +162,15 @@ def test_the_openapi_document_describes_every_route(flowers_client: TestClient) 
     assert "$ref" in json.dumps(document["paths"]["/predict"])
 
 
+def test_any_name_of_a_model_can_stand_in_the_document(
+    flowers: Bundle, client_of: Any, served: Any
+) -> None:
+    client = client_of(Table({'a"\n': served(flowers)}))
+    content = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
+    references = content["content"]["application/json"]["schema"]["anyOf"]
+    assert references[0] == {"$ref": '#/components/schemas/a"\n.Record'}
+
+
 def test_a_service_that_drains_asks_its_clients_to_connect_anew(flowers_client: Client) -> None:
     client = flowers_client
     assert "connection" not in client.post("/predict", json=ROW).headers

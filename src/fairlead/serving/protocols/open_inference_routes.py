@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,12 @@ from fairlead.serving.protocols.open_inference import inputs_of, outputs_of, ref
 from fairlead.serving.protocols.tensors import Parameters
 from fairlead.serving.responses import NO_CONTROL, as_json
 from fairlead.serving.service import Model, Service
+from fairlead.serving.table import MODEL_NAME
 
 PLATFORM = "fairlead_onnx"
 TAG = "Open Inference Protocol v2"
 NO_MODEL = "no such model is served; GET /v2/models lists them"
+NO_NAME = "a name has at most 128 letters, digits, dots, hyphens and underscores"
 NO_VERSION = "no such version of the model is served; its metadata list them"
 
 
@@ -45,7 +46,7 @@ class ControlRequest(Struct):
         path: Any = parameters.get("path")
         config = parameters.get("config")
         if path is None and config is not None:
-            document = json.loads(config) if isinstance(config, str) else None
+            document = msgspec.json.decode(config) if isinstance(config, str) else None
             path = document.get("path") if isinstance(document, dict) else config
         if path is not None and not (isinstance(path, str) and path):
             raise ValueError("path should be the folder of a bundle")
@@ -141,6 +142,8 @@ def _add_repository(router: APIRouter, service: Service) -> None:
             path = asked.path
         except (ValueError, RecursionError):
             return _refused(400, 'expected {"parameters": {"path": "folder of a bundle"}}')
+        if path is not None and MODEL_NAME.fullmatch(name) is None:
+            return _refused(400, NO_NAME)
         try:
             await service.load(name, path)
         except BundleError as error:

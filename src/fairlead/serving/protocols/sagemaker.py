@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +15,10 @@ from fairlead.errors import BundleError, StorageError
 from fairlead.serving.protocols.mlflow import refuse
 from fairlead.serving.responses import NO_CONTROL, as_json
 from fairlead.serving.service import Model, Service
+from fairlead.serving.table import MODEL_NAME
 
 PAGE = 100
 """Models that one answer lists."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 NO_MODEL = "no such model is served; GET /models lists them"
 NO_LOAD = 'expected {"model_name": "a name", "url": "folder of a bundle"}'
 
@@ -67,7 +66,7 @@ def _add_control(router: APIRouter, service: Service) -> None:
             asked = msgspec.json.decode(await request.body(), type=LoadRequest)
         except (ValueError, RecursionError):
             return _refused(400, NO_LOAD)
-        if not asked.url or NAME.fullmatch(asked.model_name) is None:
+        if not asked.url or MODEL_NAME.fullmatch(asked.model_name) is None:
             return _refused(400, NO_LOAD)
         if asked.model_name in service.models:
             return _refused(409, "a model of this name is served already")

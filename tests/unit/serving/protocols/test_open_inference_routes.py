@@ -180,10 +180,23 @@ def test_a_folder_without_a_sound_bundle_is_refused(controlled: Any, tmp_path: P
         b'{"parameters": {"path": 3}}',
         b'{"parameters": {"config": "{"}}',
         b'{"parameters": {"config": "{\\"path\\": \\"\\"}"}}',
+        b'{"parameters": {"config": "{\\"path\\": \\"\\\\ud800\\"}"}}',
+        b'{"parameters": {"path": "%s"}}' % (b"a" * 5000),
+        b'{"parameters": {"path": "a\\u0000"}}',
     ],
 )
 def test_a_path_is_the_name_of_a_folder(controlled: Any, body: bytes) -> None:
     assert controlled.post(LOAD, content=body).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["a%0A", "a%22b", "%C3%A9", "-a", "a" * 129])
+def test_a_name_that_cannot_stand_everywhere_is_refused(
+    controlled: Any, houses: Bundle, name: str
+) -> None:
+    body = {"parameters": {"path": str(houses.path)}}
+    answer = controlled.post(f"/v2/repository/models/{name}/load", json=body)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    assert list(controlled.service.models) == ["flowers"]
 
 
 @pytest.mark.parametrize("action", ["load", "unload"])

@@ -89,6 +89,11 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path, controlled: Any) 
     assert list(controlled.models) == ["flowers"]
 
 
+def test_a_folder_with_too_long_a_name_is_refused(controlled: Any) -> None:
+    found = routes_of(controlled).post("/models", json={"model_name": "h", "url": "a" * 5000})
+    assert (found.status_code, found.json()["error_code"]) == (400, "BAD_REQUEST")
+
+
 def test_a_model_for_which_there_is_no_room_is_refused_and_forgotten() -> None:
     service = FullService()
     found = routes_of(service).post("/models", json={"model_name": "h", "url": "/bundles/h"})
