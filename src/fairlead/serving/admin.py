@@ -15,6 +15,19 @@ from fairlead.errors import StorageError, TrafficError
 from fairlead.registry.ledger import Ledger
 from fairlead.registry.traffic import Traffic
 from fairlead.serving.errors import Problem, RequestRefusedError, unprocessable
+from fairlead.serving.openapi import (
+    ANY_OBJECT,
+    NO_MODEL,
+    NUMBER,
+    TEXT,
+    answers,
+    body,
+    fields,
+    listed,
+    mapped,
+    optional,
+    refusals,
+)
 from fairlead.serving.routes import model_of, unknown_model
 from fairlead.serving.service import Service
 from fairlead.serving.table import Served, Table
@@ -23,6 +36,29 @@ from fairlead.settings import Settings
 LEDGER = "ledger.jsonl"
 """Beside the routing table, where no registry keeps the traffic."""
 KIND = "traffic"
+REFUSAL = fields(detail={"anyOf": [TEXT, listed(ANY_OBJECT)]})
+SPLIT = fields(weights=mapped({**NUMBER, "minimum": 0}))
+SPLIT["properties"] |= {
+    "shadow": optional(TEXT),
+    "sticky": optional({**TEXT, "pattern": "^(header|field):"}),
+}
+ASKED = {
+    **body({**SPLIT, "properties": {**SPLIT["properties"], "reason": TEXT}}),
+    "security": [{"token": []}],
+}
+ANSWERS = answers(
+    "The traffic from now on",
+    SPLIT,
+    refusals(
+        REFUSAL,
+        {
+            401: "The token is another one",
+            404: NO_MODEL,
+            413: "The body is too large",
+            422: "The traffic cannot be split like that",
+        },
+    ),
+)
 
 
 class TrafficRequest(Struct, forbid_unknown_fields=True):
@@ -38,9 +74,16 @@ def admin_routes(service: Service) -> APIRouter:
     """The routes; each answers 404 without a token among the settings, 401 without it here."""
     router = APIRouter(prefix="/admin", tags=["admin"], default_response_class=Response)
 
-    @router.put("/models/{name}/traffic")
+    @router.put(
+        "/models/{name}/traffic",
+        responses=ANSWERS,
+        openapi_extra=ASKED,
+        include_in_schema=service.settings.admin_token is not None,
+    )
     async def set_traffic(
-        name: str, request: Request, authorization: Annotated[str, Header()] = ""
+        name: str,
+        request: Request,
+        authorization: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
         """Change which route answers which share of a model's requests, in every worker."""
         _authorise(service.settings, authorization)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version as installed
-from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from fairlead.serving.admin import admin_routes
 from fairlead.serving.errors import INTERNAL, Problem, RequestRefusedError
+from fairlead.serving.openapi import complete
 from fairlead.serving.operations import refuse
 from fairlead.serving.protocols import open_inference
 from fairlead.serving.protocols.kserve_v1 import kserve_v1_routes
@@ -20,10 +19,7 @@ from fairlead.serving.protocols.mlflow import mlflow_routes
 from fairlead.serving.protocols.open_inference_routes import open_inference_routes
 from fairlead.serving.protocols.sagemaker import sagemaker_routes
 from fairlead.serving.routes import native_routes
-from fairlead.serving.schema import request_schemas, response_schemas
 from fairlead.serving.service import Endpoint, Model, Service
-
-COMPONENT = "#/components/schemas/"
 
 
 def make_app(
@@ -61,8 +57,7 @@ def make_app(
     app.add_exception_handler(RequestRefusedError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(Exception, _refuse)
-    document = app.openapi()
-    _describe(document, models, endpoints, service.settings.max_rows)
+    complete(app.openapi(), models, endpoints, service.settings.max_rows)
     return app
 
 
@@ -72,43 +67,6 @@ def _told(model: Model) -> str:
     return (
         f"**{model.name}** predicts {contract.target.name} ({contract.task}, {bundle.candidate})."
     )
-
-
-def _describe(
-    document: dict[str, Any],
-    models: Mapping[str, Model],
-    endpoints: Mapping[str, Endpoint],
-    max_rows: int,
-) -> None:
-    """Add the paths that never reach FastAPI, and the schemas that they speak of."""
-    components = document.setdefault("components", {}).setdefault("schemas", {})
-    for name, model in models.items():
-        bundle = model.primary.predictor.bundle
-        for title, schema in {
-            **request_schemas(bundle, max_rows),
-            **response_schemas(bundle),
-        }.items():
-            components[f"{name}.{title}"] = _scoped(schema, name)
-    for path, endpoint in endpoints.items():
-        name, operation = endpoint.model.name, endpoint.operation
-        way = next(iter(endpoint.ways.values()))
-        entry = {
-            "tags": [name],
-            "summary": operation.summary,
-            "operationId": path.strip("/").replace("/", "_").replace(":", "_"),
-            **_scoped(operation.describe(way.deployment.predictor), name),
-        }
-        document["paths"][path] = {"post": entry}
-
-
-def _scoped(schema: dict[str, Any], model: str) -> dict[str, Any]:
-    """The same, its references going to the schemas of one model."""
-    text = msgspec.json.encode(schema)
-    # Without its quotation marks; what must be escaped in JSON is.
-    name = msgspec.json.encode(model)[1:-1]
-    scoped = text.replace(f'"{COMPONENT}'.encode(), f'"{COMPONENT}'.encode() + name + b".")
-    result: dict[str, Any] = msgspec.json.decode(scoped)
-    return result
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from fairlead.serving.counted import MINUTES, Column, Seen, Snapshot
 from fairlead.serving.watch import LATENCY_BOUNDS_S, Floats, Layout, columns_of
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
-WINDOW = re.compile(r"([1-9][0-9]?)m|1h")
+WINDOWS = "[1-9]m|[1-5][0-9]m|60m|1h"
 
 
 def minutes(window: str) -> int:
@@ -24,11 +24,9 @@ def minutes(window: str) -> int:
     Raises:
         ValueError: it is no window; the message may be shown to a caller.
     """
-    found = WINDOW.fullmatch(window)
-    length = 0 if found is None else int(found[1] or MINUTES)
-    if not 1 <= length <= MINUTES:
+    if re.fullmatch(WINDOWS, window) is None:
         raise ValueError(f"window should be 1m to {MINUTES}m, such as 5m or 15m, or 1h")
-    return length
+    return MINUTES if window == "1h" else int(window[:-1])
 
 
 def document(

@@ -20,6 +20,12 @@ TYPES: dict[str, JsonSchema] = {
     "datetime": {"type": "string", "format": "date-time"},
 }
 EXAMPLE_ROWS = 2
+OWN_TROUBLES = {
+    "500": "An error of the service; the log has more under the request's id",
+    "503": "Too many large requests wait; Retry-After says when to come back",
+    "504": "A large request was not answered in time",
+}
+"""Status -> what every prediction may be answered with through no fault of the caller's."""
 
 
 def column_schema(column: ColumnSpec, title: str) -> JsonSchema:
@@ -169,6 +175,7 @@ def _operation(
         "413": ("The body is too large", "Refusal"),
         "415": ("The body is declared to be something other than JSON", "Refusal"),
         "422": ("The body breaks the contract", "Problems"),
+        **{status: (text, "Refusal") for status, text in OWN_TROUBLES.items()},
     }
     return {
         "requestBody": {"required": True, "content": _content(request, request_examples)},

@@ -9,14 +9,26 @@ from fastapi import APIRouter, Response
 
 from fairlead.serving.errors import Problem, RequestRefusedError
 from fairlead.serving.exchange import Answer, Request
+from fairlead.serving.openapi import (
+    FLAG,
+    NO_MODEL,
+    STOPPING,
+    TEXT,
+    answers,
+    fields,
+    listed,
+    refusals,
+)
 from fairlead.serving.predictor import Predictor, parse
-from fairlead.serving.protocols.open_inference import operation
+from fairlead.serving.protocols.open_inference import REFUSAL, operation
 from fairlead.serving.protocols.open_inference import refuse as refuse
 from fairlead.serving.responses import as_json
 from fairlead.serving.rows import not_a_list, not_an_object
 from fairlead.serving.schema import EXAMPLE_ROWS
 from fairlead.serving.service import Service
 from fairlead.serving.values import Location
+
+READY = fields(name=TEXT, ready=FLAG)
 
 
 def predict_v1(predictor: Predictor, request: Request) -> Answer:
@@ -77,12 +89,22 @@ def kserve_v1_routes(service: Service) -> APIRouter:
     """What is served, in the words of the protocol."""
     router = APIRouter(prefix="/v1/models", tags=["KServe v1"], default_response_class=Response)
 
-    @router.get("", name="v1_models")
+    @router.get(
+        "", name="v1_models", responses=answers("What is served", fields(models=listed(TEXT)))
+    )
     async def models() -> Response:
         """The names of the models."""
         return as_json({"models": list(service.models)})
 
-    @router.get("/{name}", name="v1_model")
+    @router.get(
+        "/{name}",
+        name="v1_model",
+        responses=answers(
+            "It answers",
+            READY,
+            refusals(REFUSAL, {404: NO_MODEL}) | refusals(READY, {503: STOPPING}),
+        ),
+    )
     async def model(name: str) -> Response:
         """Whether a model answers; 503 while stopping."""
         if name not in service.models:

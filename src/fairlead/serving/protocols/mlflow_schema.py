@@ -11,17 +11,22 @@ from fairlead.serving.exchange import Answer, Request
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.protocols.mlflow import FORMS, PARQUET, invocations
 from fairlead.serving.protocols.tables import CSV, to_csv
-from fairlead.serving.schema import EXAMPLE_ROWS, request_schemas
-
-JsonSchema = dict[str, Any]
+from fairlead.serving.schema import EXAMPLE_ROWS, OWN_TROUBLES, JsonSchema, request_schemas
 
 CELLS: dict[type, Callable[[Any], Any]] = {type(None): lambda _: "", bool: lambda v: str(v).lower()}
 TEXT: JsonSchema = {"type": "string"}
 BINARY: JsonSchema = {"type": "string", "format": "binary"}
+_KEYS = ["error_code", "message", "sqlstate", "error_class"]
+REFUSAL: JsonSchema = {
+    "type": "object",
+    "properties": dict.fromkeys(_KEYS, TEXT),
+    "required": _KEYS,
+}
 REFUSALS = {
     "400": "The body is not of the protocol, or breaks the contract",
     "413": "The body is too large",
     "415": "The body is of another type, or a Parquet file where pyarrow is not installed",
+    **OWN_TROUBLES,
 }
 
 
@@ -64,7 +69,7 @@ def invocations_operation(predictor: Predictor) -> JsonSchema:
             **{
                 status: {
                     "description": text,
-                    "content": {"application/json": {"schema": _refusal_schema()}},
+                    "content": {"application/json": {"schema": REFUSAL}},
                 }
                 for status, text in REFUSALS.items()
             },
@@ -135,8 +140,3 @@ def _response_schema(predictor: Predictor) -> JsonSchema:
         "properties": {"predictions": predictions},
         "required": ["predictions"],
     }
-
-
-def _refusal_schema() -> JsonSchema:
-    names = ["error_code", "message", "sqlstate", "error_class"]
-    return {"type": "object", "properties": dict.fromkeys(names, TEXT), "required": names}

@@ -24,7 +24,7 @@ from fairlead.serving.protocols.tensors import (
     to_bytes,
 )
 from fairlead.serving.rows import SHOWN_NAME
-from fairlead.serving.schema import EXAMPLE_ROWS
+from fairlead.serving.schema import EXAMPLE_ROWS, OWN_TROUBLES
 
 JSON_LENGTH = b"inference-header-content-length"
 BINARY = b"application/octet-stream"
@@ -64,6 +64,11 @@ class InferResponse(Struct, frozen=True, gc=False):
     outputs: list[OutputTensor]
 
 
+REFUSAL: dict[str, Any] = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
 _requests = msgspec.json.Decoder(InferRequest)
 
 
@@ -148,10 +153,11 @@ def operation(
         response: the same of the answer.
         binary: whether both may be bytes besides.
     """
-    refusal = {"application/json": {"schema": _object(["error"], error={"type": "string"})}}
+    refusal = {"application/json": {"schema": REFUSAL}}
     refusals = {
         "400": "The body is not of the protocol, or breaks the contract",
         "413": "The body is too large",
+        **OWN_TROUBLES,
     }
     return {
         "requestBody": {"required": True, "content": _content(*request, binary=binary)},

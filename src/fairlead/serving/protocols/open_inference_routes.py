@@ -11,7 +11,19 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
 from fairlead.errors import BundleError
-from fairlead.serving.protocols.open_inference import inputs_of, outputs_of, refuse
+from fairlead.serving.openapi import (
+    FLAG,
+    STOPPING,
+    TEXT,
+    answers,
+    body,
+    fields,
+    listed,
+    refusals,
+)
+from fairlead.serving.openapi import NO_CONTROL as CONTROL_OFF
+from fairlead.serving.openapi import NO_MODEL as NOT_SERVED
+from fairlead.serving.protocols.open_inference import REFUSAL, inputs_of, outputs_of, refuse
 from fairlead.serving.protocols.tensors import Parameters
 from fairlead.serving.responses import NO_CONTROL, as_json
 from fairlead.serving.service import Model, Service
@@ -22,6 +34,45 @@ TAG = "Open Inference Protocol v2"
 NO_MODEL = "no such model is served; GET /v2/models lists them"
 NO_NAME = "a name has at most 128 letters, digits, dots, hyphens and underscores"
 NO_VERSION = "no such version of the model is served; its metadata list them"
+
+
+NOT_FOUND = refusals(REFUSAL, {404: NOT_SERVED})
+TENSORS = listed(fields(name=TEXT, datatype=TEXT, shape=listed({"type": "integer"})))
+METADATA = answers(
+    "Its inputs and outputs",
+    fields(name=TEXT, versions=listed(TEXT), platform=TEXT, inputs=TENSORS, outputs=TENSORS),
+    NOT_FOUND,
+)
+READY = fields(name=TEXT, ready=FLAG)
+MODEL_READY = answers("It answers", READY, NOT_FOUND | refusals(READY, {503: STOPPING}))
+STATES = fields(name=TEXT, version=TEXT, state={"enum": ["READY", "UNAVAILABLE"]}, reason=TEXT)
+INDEX = answers(
+    "What is served",
+    listed(STATES),
+    refusals(REFUSAL, {400: "The body is something else", 413: "The body is too large"}),
+)
+ASKED = {"type": "object", "properties": {"ready": {"type": ["boolean", "null"]}}}
+ASK_INDEX = body(ASKED, required=False, ready={"ready": True}, all={})
+CONTROLLED = {
+    400: "The body is something else, or the bundle is not sound",
+    403: CONTROL_OFF,
+    404: NOT_SERVED,
+    413: "The body is too large",
+}
+ASK_LOAD = body(
+    {
+        "type": "object",
+        "properties": {
+            "parameters": {
+                "type": "object",
+                "description": "`path`, or `config` with the text of an object that has it: the "
+                "folder of a bundle. Without either, what was unloaded is served again.",
+                "properties": {"path": TEXT, "config": TEXT},
+            }
+        },
+    },
+    required=False,
+)
 
 
 class IndexRequest(Struct):
@@ -63,7 +114,11 @@ def open_inference_routes(service: Service) -> APIRouter:
 
 
 def _add_health(router: APIRouter, service: Service) -> None:
-    @router.get("", name="v2")
+    @router.get(
+        "",
+        name="v2",
+        responses=answers("What answers", fields(name=TEXT, version=TEXT, extensions=listed(TEXT))),
+    )
     async def server() -> Response:
         """What answers, and which extensions it knows."""
         extensions = ["binary_tensor_data"]
@@ -72,25 +127,35 @@ def _add_health(router: APIRouter, service: Service) -> None:
         version = installed("fairlead")
         return as_json({"name": "fairlead", "version": version, "extensions": extensions})
 
-    @router.get("/health/live", name="v2_live")
+    @router.get("/health/live", name="v2_live", responses=answers("It runs", fields(live=FLAG)))
     async def live() -> Response:
         """The process runs."""
         return as_json({"live": True})
 
-    @router.get("/health/ready", name="v2_ready", responses={503: {"description": "Stopping"}})
+    @router.get(
+        "/health/ready",
+        name="v2_ready",
+        responses=answers(
+            "It is ready", fields(ready=FLAG), refusals(fields(ready=FLAG), {503: STOPPING})
+        ),
+    )
     async def ready() -> Response:
         """Every model passed its golden rows and requests are welcome; 503 while stopping."""
         return as_json({"ready": service.ready}, _status(service))
 
 
 def _add_models(router: APIRouter, service: Service) -> None:
-    @router.get("/models", name="v2_models")
+    @router.get(
+        "/models",
+        name="v2_models",
+        responses=answers("What is served", fields(models=listed(TEXT))),
+    )
     async def models() -> Response:
         """The names of the models."""
         return as_json({"models": list(service.models)})
 
-    @router.get("/models/{name}", name="v2_model")
-    @router.get("/models/{name}/versions/{version}", name="v2_model_version")
+    @router.get("/models/{name}", name="v2_model", responses=METADATA)
+    @router.get("/models/{name}/versions/{version}", name="v2_model_version", responses=METADATA)
     async def model(name: str, version: str | None = None) -> Response:
         """Inputs and outputs of a model: one input for each column."""
         found = _find(service, name, version)
@@ -98,8 +163,12 @@ def _add_models(router: APIRouter, service: Service) -> None:
             return _refused(404, found)
         return as_json(_metadata(found, version))
 
-    @router.get("/models/{name}/ready", name="v2_model_ready")
-    @router.get("/models/{name}/versions/{version}/ready", name="v2_model_version_ready")
+    @router.get("/models/{name}/ready", name="v2_model_ready", responses=MODEL_READY)
+    @router.get(
+        "/models/{name}/versions/{version}/ready",
+        name="v2_model_version_ready",
+        responses=MODEL_READY,
+    )
     async def model_ready(name: str, version: str | None = None) -> Response:
         """Whether a model answers; 503 while stopping."""
         found = _find(service, name, version)
@@ -117,7 +186,11 @@ def _add_models(router: APIRouter, service: Service) -> None:
 
 
 def _add_repository(router: APIRouter, service: Service) -> None:
-    @router.post("/repository/index", name="v2_repository_index")
+    controlled = service.settings.model_control
+
+    @router.post(
+        "/repository/index", name="v2_repository_index", responses=INDEX, openapi_extra=ASK_INDEX
+    )
     async def index(request: Request) -> Response:
         """Each version that is served, and its state."""
         try:
@@ -132,7 +205,15 @@ def _add_repository(router: APIRouter, service: Service) -> None:
         ]
         return as_json(listed if service.ready or not asked.ready else [])
 
-    @router.post("/repository/models/{name}/load", name="v2_repository_load")
+    @router.post(
+        "/repository/models/{name}/load",
+        name="v2_repository_load",
+        responses=answers(
+            "It is served", fields(name=TEXT, load=FLAG), refusals(REFUSAL, CONTROLLED)
+        ),
+        openapi_extra=ASK_LOAD,
+        include_in_schema=controlled,
+    )
     async def load(name: str, request: Request) -> Response:
         """Serve a bundle, or serve again what was unloaded; answers when it is served."""
         if not service.settings.model_control:
@@ -152,7 +233,16 @@ def _add_repository(router: APIRouter, service: Service) -> None:
             return _refused(404, "no such model was unloaded; name the folder of a bundle as path")
         return as_json({"name": name, "load": True})
 
-    @router.post("/repository/models/{name}/unload", name="v2_repository_unload")
+    @router.post(
+        "/repository/models/{name}/unload",
+        name="v2_repository_unload",
+        responses=answers(
+            "It is served no longer",
+            fields(name=TEXT, unload=FLAG),
+            refusals(REFUSAL, {403: CONTROL_OFF, 404: NOT_SERVED}),
+        ),
+        include_in_schema=controlled,
+    )
     async def unload(name: str) -> Response:
         """Serve a model no longer, until it is loaded again."""
         if not service.settings.model_control:

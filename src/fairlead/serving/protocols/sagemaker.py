@@ -12,7 +12,11 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
 from fairlead.errors import BundleError, StorageError
+from fairlead.serving.openapi import NO_CONTROL as CONTROL_OFF
+from fairlead.serving.openapi import NO_MODEL as NOT_SERVED
+from fairlead.serving.openapi import TEXT, answers, body, fields, listed, refusals
 from fairlead.serving.protocols.mlflow import refuse
+from fairlead.serving.protocols.mlflow_schema import REFUSAL
 from fairlead.serving.responses import NO_CONTROL, as_json
 from fairlead.serving.service import Model, Service
 from fairlead.serving.table import MODEL_NAME
@@ -20,6 +24,24 @@ from fairlead.serving.table import MODEL_NAME
 PAGE = 100
 """Models that one answer lists."""
 NO_MODEL = "no such model is served; GET /models lists them"
+SERVED = fields(modelName=TEXT, modelUrl=TEXT)
+PAGE_OF_MODELS = fields(models=listed(SERVED))
+PAGE_OF_MODELS["properties"]["nextPageToken"] = TEXT
+LOAD = body(fields(model_name=TEXT, url=TEXT))
+LOADED = answers(
+    "It is served",
+    SERVED,
+    refusals(
+        REFUSAL,
+        {
+            400: "The body is something else, or the bundle is not sound",
+            403: CONTROL_OFF,
+            409: "A model of this name is served already",
+            413: "The body is too large",
+            507: "There is no room for another model",
+        },
+    ),
+)
 NO_LOAD = 'expected {"model_name": "a name", "url": "folder of a bundle"}'
 
 
@@ -39,7 +61,7 @@ def sagemaker_routes(service: Service) -> APIRouter:
 
 
 def _add_lists(router: APIRouter, service: Service) -> None:
-    @router.get("", name="sagemaker_models")
+    @router.get("", name="sagemaker_models", responses=answers("What is served", PAGE_OF_MODELS))
     async def models(next_page_token: str = "") -> Response:
         """The models by name, 100 at a time."""
         served: Mapping[str, Model] = service.models
@@ -49,7 +71,11 @@ def _add_lists(router: APIRouter, service: Service) -> None:
             page["nextPageToken"] = names[PAGE - 1]
         return as_json(page)
 
-    @router.get("/{name}", name="sagemaker_model")
+    @router.get(
+        "/{name}",
+        name="sagemaker_model",
+        responses=answers("It is served", SERVED, refusals(REFUSAL, {404: NOT_SERVED})),
+    )
     async def model(name: str) -> Response:
         """Whether a model is served, and from which folder."""
         found = service.models.get(name)
@@ -57,7 +83,15 @@ def _add_lists(router: APIRouter, service: Service) -> None:
 
 
 def _add_control(router: APIRouter, service: Service) -> None:
-    @router.post("", name="sagemaker_load")
+    controlled = service.settings.model_control
+
+    @router.post(
+        "",
+        name="sagemaker_load",
+        responses=LOADED,
+        openapi_extra=LOAD,
+        include_in_schema=controlled,
+    )
     async def load(request: Request) -> Response:
         """Serve a bundle under a name; answers when it is served."""
         if not service.settings.model_control:
@@ -72,7 +106,16 @@ def _add_control(router: APIRouter, service: Service) -> None:
             return _refused(409, "a model of this name is served already")
         return await _load(service, asked)
 
-    @router.delete("/{name}", name="sagemaker_unload")
+    @router.delete(
+        "/{name}",
+        name="sagemaker_unload",
+        responses=answers(
+            "It is served no longer",
+            fields(modelName=TEXT),
+            refusals(REFUSAL, {403: CONTROL_OFF, 404: NOT_SERVED}),
+        ),
+        include_in_schema=controlled,
+    )
     async def unload(name: str) -> Response:
         """Serve a model no longer."""
         if not service.settings.model_control:
