@@ -137,13 +137,10 @@ class Gateway:
         """
         request = Request(body, headers, self.request_id(headers))
         way = endpoint.way(request)
-        try:
-            answer = _work(endpoint, way, request)
-        except RequestRefusedError as refused:
-            return self._refused(endpoint, way, request, refused.status, refused.detail, started)
-        except Exception as error:  # noqa: BLE001 (the edge: logged, answered without its text)
-            return self._failed(endpoint, way, request, error, started)
-        return self._answered(endpoint, way, request, answer, started)
+        outcome = _outcome(endpoint, way, request)
+        if isinstance(outcome, RequestRefusedError):
+            return self._refused(endpoint, way, request, outcome.status, outcome.detail, started)
+        return self._answered(endpoint, way, request, outcome, started)
 
     def _unread(
         self,
@@ -170,18 +167,16 @@ class Gateway:
             return self._shed(endpoint, way, request, "queue_full", started)
         self.in_flight += 1
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._threads, _work, endpoint, way, request)
+        work = loop.run_in_executor(self._threads, _outcome, endpoint, way, request)
         try:
-            answer = await asyncio.wait_for(work, settings.request_timeout_s)
+            outcome = await asyncio.wait_for(work, settings.request_timeout_s)
         except TimeoutError:
             return self._shed(endpoint, way, request, "deadline", started)
-        except RequestRefusedError as refused:
-            return self._refused(endpoint, way, request, refused.status, refused.detail, started)
-        except Exception as error:  # noqa: BLE001 (the edge: logged, answered without its text)
-            return self._failed(endpoint, way, request, error, started)
         finally:
             self.in_flight -= 1
-        return self._answered(endpoint, way, request, answer, started)
+        if isinstance(outcome, RequestRefusedError):
+            return self._refused(endpoint, way, request, outcome.status, outcome.detail, started)
+        return self._answered(endpoint, way, request, outcome, started)
 
     def _answered(
         self, endpoint: Endpoint, way: Way, request: Request, answer: Answer, started: float
@@ -232,12 +227,6 @@ class Gateway:
         refused = overloaded() if reason == "queue_full" else too_late()
         reply = self._refused(endpoint, way, request, refused.status, refused.detail, started)
         return Reply(reply.status, reply.body, [*reply.headers, *RETRY_AFTER])
-
-    def _failed(
-        self, endpoint: Endpoint, way: Way, request: Request, error: Exception, started: float
-    ) -> Reply:
-        log.error("internal_error", exc_info=error, extra={"request_id": request.id})
-        return self._refused(endpoint, way, request, 500, INTERNAL.format(request.id), started)
 
     def _refused(
         self,
@@ -321,9 +310,20 @@ def _rows_of(problems: tuple[Problem, ...]) -> int:
     return len(set(numbers))
 
 
-def _work(endpoint: Endpoint, way: Way, request: Request) -> Answer:
-    if endpoint.operation.json_only:
-        declared = request.headers.get(b"content-type")
-        if declared is not None and not is_json(declared):
-            raise unsupported_media_type()
-    return endpoint.operation.work(way.deployment.predictor, request)
+def _outcome(endpoint: Endpoint, way: Way, request: Request) -> Answer | RequestRefusedError:
+    """What comes of a request: nothing is raised, and what is given back has no traceback.
+
+    A future and the frames of its exception hold each other, and with them the body, until the
+    garbage collector comes by. It comes seldom here, and what goes through a thread is large.
+    """
+    try:
+        if endpoint.operation.json_only:
+            declared = request.headers.get(b"content-type")
+            if declared is not None and not is_json(declared):
+                return unsupported_media_type()
+        return endpoint.operation.work(way.deployment.predictor, request)
+    except RequestRefusedError as refused:
+        return RequestRefusedError(refused.status, refused.detail)
+    except Exception as error:
+        log.error("internal_error", exc_info=error, extra={"request_id": request.id})
+        return RequestRefusedError(500, INTERNAL.format(request.id))

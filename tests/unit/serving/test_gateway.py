@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from fairlead.bundle.reading import Bundle
+from fairlead.serving.errors import RequestRefusedError
+from fairlead.serving.gateway import INLINE_BYTES
 from fairlead.serving.table import Route, Served, Table
 from fairlead.settings import Settings
 from fairlead.workflows.prediction_tail import LogReader
@@ -118,3 +122,26 @@ def test_a_request_that_finds_the_queue_full_is_told_when_to_come_back(
     answer = flowers_client.post("/predict", json={"records": [ROW] * 1000})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert flowers_client.post("/predict", json=ROW).status_code == 200
+
+
+def test_a_large_request_that_is_refused_leaves_nothing_to_the_garbage_collector(
+    flowers_client: Any,
+) -> None:
+    body = b"[" * (INLINE_BYTES + 1)
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: dict[str, Any]) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(flowers_client.gateway(scope, receive, send))
+        left = [each for each in gc.get_objects() if isinstance(each, RequestRefusedError)]
+    finally:
+        gc.enable()
+    assert (statuses, left) == ([400], [])
