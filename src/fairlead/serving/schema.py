@@ -49,10 +49,13 @@ def column_schema(column: ColumnSpec, title: str) -> JsonSchema:
         if column.unknown == "reject":
             schema["enum"] = list(column.values)
         else:
+            # What is no text is read as its text; as a category of the list it would be unknown.
+            schema["type"] = ["string", "integer", "boolean"]
             schema["examples"] = list(column.values)
             notes.append("Another category than the examples counts as unknown")
     if may_be_absent(column):
-        schema["type"] = [schema["type"], "null"]
+        types = schema["type"]
+        schema["type"] = [*([types] if isinstance(types, str) else types), "null"]
         if "enum" in schema:
             schema["enum"].append(None)
     if notes:

@@ -154,27 +154,41 @@ def _add_models(router: APIRouter, service: Service) -> None:
         """The names of the models."""
         return as_json({"models": list(service.models)})
 
-    @router.get("/models/{name}", name="v2_model", responses=METADATA)
-    @router.get("/models/{name}/versions/{version}", name="v2_model_version", responses=METADATA)
-    async def model(name: str, version: str | None = None) -> Response:
-        """Inputs and outputs of a model: one input for each column."""
+    def metadata(name: str, version: str | None) -> Response:
         found = _find(service, name, version)
         if isinstance(found, str):
             return _refused(404, found)
         return as_json(_metadata(found, version))
 
+    def readiness(name: str, version: str | None) -> Response:
+        found = _find(service, name, version)
+        if isinstance(found, str):
+            return _refused(404, found)
+        return as_json({"name": name, "ready": service.ready}, _status(service))
+
+    @router.get("/models/{name}", name="v2_model", responses=METADATA)
+    async def model(name: str) -> Response:
+        """Inputs and outputs of a model: one input for each column."""
+        return metadata(name, None)
+
+    @router.get("/models/{name}/versions/{version}", name="v2_model_version", responses=METADATA)
+    async def model_version(name: str, version: str) -> Response:
+        """The same of a version."""
+        return metadata(name, version)
+
     @router.get("/models/{name}/ready", name="v2_model_ready", responses=MODEL_READY)
+    async def model_ready(name: str) -> Response:
+        """Whether a model answers; 503 while stopping."""
+        return readiness(name, None)
+
     @router.get(
         "/models/{name}/versions/{version}/ready",
         name="v2_model_version_ready",
         responses=MODEL_READY,
     )
-    async def model_ready(name: str, version: str | None = None) -> Response:
-        """Whether a model answers; 503 while stopping."""
-        found = _find(service, name, version)
-        if isinstance(found, str):
-            return _refused(404, found)
-        return as_json({"name": name, "ready": service.ready}, _status(service))
+    async def model_version_ready(name: str, version: str) -> Response:
+        """The same of a version."""
+        return readiness(name, version)
 
     # A model that is served is answered before FastAPI is asked.
     @router.post("/models/{name}/infer", include_in_schema=False)

@@ -27,7 +27,9 @@ NO_MODEL = "no such model is served; GET /models lists them"
 SERVED = fields(modelName=TEXT, modelUrl=TEXT)
 PAGE_OF_MODELS = fields(models=listed(SERVED))
 PAGE_OF_MODELS["properties"]["nextPageToken"] = TEXT
-LOAD = body(fields(model_name=TEXT, url=TEXT))
+LOAD = body(
+    fields(model_name={**TEXT, "pattern": f"^{MODEL_NAME.pattern}$"}, url={**TEXT, "minLength": 1})
+)
 LOADED = answers(
     "It is served",
     SERVED,
