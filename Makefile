@@ -1,7 +1,7 @@
 # Python 3.11 and make are enough: where uv is missing it is installed inside the checkout.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo check test kserve-client schema lock clean
+.PHONY: help setup demo check test bench kserve-client schema lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV ?= $(shell command -v uv || echo .tools/bin/uv)
@@ -38,6 +38,9 @@ test: .venv/dev.stamp .venv-kserve/kserve.stamp  ## every test
 	$(BIN)/pytest -n auto --dist loadfile
 
 kserve-client: .venv-kserve/kserve.stamp  ## KServe's client, which `make test` asks a service with
+
+bench: .venv/dev.stamp  ## the service beside its peers, on two quiet cores, in an hour; needs wrk
+	$(BIN)/python -m benchmarks.serving $(BENCH)
 
 schema: .venv/dev.stamp  ## write the JSON Schema of the project file anew
 	$(BIN)/fairlead schema > docs/reference/fairlead.schema.json

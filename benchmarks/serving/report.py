@@ -35,6 +35,7 @@ def write(
     folder: Path,
     results: Results,
     overloads: Sequence[Overload],
+    drilled: Sequence[Claim],
     plan: Plan,
     machine: Mapping[str, Any],
 ) -> list[Claim]:
@@ -42,6 +43,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     summary, promised = lines(results), claims(results)
     promised += [claim for overload in overloads for claim in overload.claims()]
+    promised += drilled
     (folder / f"{NAME}.png").write_bytes(draw(summary))
     (folder / f"{NAME}.md").write_text(
         _markdown(results, summary, promised, overloads, plan, machine)
