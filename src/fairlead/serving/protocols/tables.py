@@ -13,6 +13,7 @@ from typing import Any
 from fairlead.data.encoding import EXACT_INTEGERS
 from fairlead.serving.errors import Problem, RequestRefusedError
 from fairlead.serving.predictor import Predictor
+from fairlead.serving.protocols.parquet_sizes import unpacked_bytes
 from fairlead.serving.rows import RowRefusedError, not_a_list
 from fairlead.serving.values import Location, may_be_absent
 
@@ -114,18 +115,23 @@ def read_parquet(predictor: Predictor, body: bytes) -> list[list[Any]]:
         raise RequestRefusedError(415, reason) from None
     try:
         file = parquet.ParquetFile(arrow.BufferReader(body))
-        facts = file.metadata
-        check_count(predictor, facts.num_rows)
-        groups = range(facts.num_row_groups)
+        count = file.metadata.num_rows
+        check_count(predictor, count)
+        schema = file.schema_arrow
+        _positions(predictor, schema.names, BODY)
+        kept = [name for name in predictor.rows.names if name in schema.names]
+        for name in kept:
+            _check_type(arrow, name, schema.field(name).type)
         limit = max(MAX_PARQUET_BYTES, len(body))
-        if sum(facts.row_group(group).total_byte_size for group in groups) > limit:
-            reason = f"the file unpacks to more than {limit} bytes"
-            raise RequestRefusedError(413, reason)
-        names = list(file.schema_arrow.names)
-        _positions(predictor, names, BODY)
-        kept = [name for name in predictor.rows.names if name in names]
-        table = file.read(columns=kept, use_threads=False)
-        columns = [_values(arrow, name, table.column(name)) for name in kept]
+        unpacked = unpacked_bytes(body, count, kept)
+        if unpacked <= limit:
+            # Texts are read as dictionaries: a long one that is stored once may be in every row.
+            file = parquet.ParquetFile(arrow.BufferReader(body), read_dictionary=kept)
+            table = file.read(columns=kept, use_threads=False)
+            unpacked = sum(_text_bytes(table.column(name)) for name in kept)
+        if unpacked > limit:
+            raise RequestRefusedError(413, f"the file unpacks to more than {limit} bytes")
+        columns = [_values(arrow, table.column(name)) for name in kept]
         rows = [list(row) for row in zip(*columns, strict=True)]
     except (arrow.ArrowException, OSError, ValueError, OverflowError):
         raise RequestRefusedError(400, "the body is not a Parquet file that can be read") from None
@@ -241,7 +247,39 @@ _CELLS: dict[str, ReadCell] = {
 """Type of a column -> how a cell that is not empty becomes a JSON value; any other stays text."""
 
 
-def _values(arrow: ModuleType, name: str, column: Any) -> list[Any]:
+def _check_type(arrow: ModuleType, name: str, kind: Any) -> None:
+    """Refuse a column whose values are none of a contract, before they are read."""
+    types = arrow.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    readable = (
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_date(kind)
+        or types.is_timestamp(kind)
+        or types.is_null(kind)
+    )
+    if not readable:
+        msg = "Column should hold numbers, booleans, texts or times"
+        raise RequestRefusedError(400, (Problem("column_type", (*BODY, name), msg),))
+
+
+def _text_bytes(column: Any) -> int:
+    """How many bytes the texts of a column have together, each as often as it is there."""
+    compute = importlib.import_module("pyarrow.compute")
+    total = 0
+    for chunk in column.chunks:
+        texts = getattr(chunk, "dictionary", None)
+        if texts is not None:
+            lengths = compute.binary_length(texts).take(chunk.indices)
+            total += compute.sum(lengths).as_py() or 0
+    return total
+
+
+def _values(arrow: ModuleType, column: Any) -> list[Any]:
     """A column as Python's own values; only of types that become no objects of pandas."""
     types = arrow.types
     if types.is_dictionary(column.type):
@@ -251,7 +289,4 @@ def _values(arrow: ModuleType, name: str, column: Any) -> list[Any]:
         # As everywhere, what is below a microsecond is not looked at.
         zone = None if kind.tz is None else "UTC"
         column = column.cast(arrow.timestamp("us", zone), safe=False)
-    elif types.is_nested(kind) or (types.is_temporal(kind) and not types.is_date(kind)):
-        msg = "Column should hold numbers, booleans, texts or times"
-        raise RequestRefusedError(400, (Problem("column_type", (*BODY, name), msg),))
     return [None if value != value else value for value in column.to_pylist()]

@@ -558,14 +558,59 @@ def test_parquet_has_the_same_limit_of_rows(flowers: Bundle) -> None:
     assert "more than 2 rows" in message(flowers, body, PARQUET, max_rows=2)
 
 
-def test_parquet_that_unpacks_to_very_much_is_refused_unread(houses: Bundle) -> None:
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_parquet_that_unpacks_to_very_much_is_refused_unread(
+    houses: Bundle, dictionary: bool
+) -> None:
     text = pa.array(["x" * 2**20])
     chunk = pa.array([0] * (MAX_PARQUET_BYTES // 2**20 + 1), pa.int32())
-    table = pa.table({"agent": text.take(chunk)})
-    body = parquet(table, compression="zstd", use_dictionary=False)
+    table = pa.Table.from_pylist([HOUSE] * len(chunk)).drop_columns("agent")
+    table = table.append_column("agent", text.take(chunk))
+    body = parquet(table, compression="zstd", use_dictionary=dictionary)
     status, document = refused(houses, body, PARQUET)
     assert (status, document["error_code"]) == (413, "BAD_REQUEST")
     assert len(body) < 2**20
+
+
+def varint(number: int, size: int) -> bytes:
+    """A whole number as Thrift writes it, in at least so many bytes."""
+    number, octets = 2 * number, []
+    while number or len(octets) < size:
+        octets.append(number & 0x7F | 0x80)
+        number >>= 7
+    octets[-1] &= 0x7F
+    return bytes(octets)
+
+
+def with_false_footer(body: bytes, true: int, false: int) -> bytes:
+    """A file whose footer has another number, wherever it has that one."""
+    end = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    right = varint(true, 1)
+    assert right in body[end:]
+    return body[:end] + body[end:].replace(right, varint(false, len(right)))
+
+
+def test_parquet_whose_footer_understates_its_pages_is_refused_unread(houses: Bundle) -> None:
+    size = MAX_PARQUET_BYTES + 2**20
+    table = pa.Table.from_pylist([HOUSE | {"agent": "x" * size}])
+    body = parquet(table, compression="zstd", use_dictionary=False, write_statistics=False)
+    facts = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0)
+    sizes = {facts.column(index).total_uncompressed_size for index in range(len(HOUSE))}
+    body = with_false_footer(body, facts.total_byte_size, 100)
+    body = with_false_footer(body, max(sizes), 10)
+    assert pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0).total_byte_size == 100
+    status, document = refused(houses, body, PARQUET)
+    assert (status, document["error_code"]) == (413, "BAD_REQUEST")
+
+
+def test_parquet_whose_footer_understates_its_rows_is_refused_unread(houses: Bundle) -> None:
+    body = parquet(pa.Table.from_pylist([HOUSE] * 5000), store_schema=False)
+    end = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    at = body.index(varint(5000, 1), end)
+    body = body[:at] + varint(1, 2) + body[at + 2 :]
+    facts = pq.ParquetFile(io.BytesIO(body)).metadata
+    assert (facts.num_rows, facts.row_group(0).num_rows) == (1, 5000)
+    assert message(houses, body, PARQUET) == "the body is not a Parquet file that can be read"
 
 
 def test_a_cut_parquet_file_is_refused(flowers: Bundle) -> None:
