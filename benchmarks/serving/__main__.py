@@ -6,6 +6,7 @@ Takes an hour with everything; `make bench BENCH=--quick` is one short round wit
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ OWN_PACKAGES = ["fairlead", "onnxruntime", "uvicorn"]
 def main() -> int:
     """Measure, write, and say what was missed; returns the exit code."""
     options = _parser().parse_args()
+    # Servers are ended on the way out, whatever ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = list(SERVERS) if options.servers is None else options.servers.split(",")
     if options.quick and options.servers is None:
         names = [name for name in names if SERVERS[name].environment is None]

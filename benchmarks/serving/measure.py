@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import shutil
 import socket
 import tempfile
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.serving.environments import PEERS
+from benchmarks.serving.environments import PEERS, python_of
 from benchmarks.serving.load import Load, LoadError, put_load
 from benchmarks.serving.machine import environment
 from benchmarks.serving.models import Model
@@ -236,6 +237,10 @@ class Running:
         variables = server.variables(folder)
         if server.role != "fairlead":
             variables |= {"MODEL": str(model.pipeline), "PYTHONPATH": str(PEERS)}
+        if server.environment is not None:
+            # MLflow starts `uvicorn` by its name.
+            tools = python_of(server.environment).parent
+            variables["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
         port = _free_port()
         command = server.command(model, port, folder)
         began = time.perf_counter()

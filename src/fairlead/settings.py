@@ -64,6 +64,8 @@ class Settings(BaseModel):
     """Connections of one worker; requests on one more are answered with 503."""
     request_timeout_s: float = Field(default=60.0, gt=0)
     """Seconds in which a large request must be answered, or else 504."""
+    read_timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds in which a request must have arrived, or else 408."""
     keep_alive_s: int = Field(default=75, ge=0)
     """Seconds that an idle connection is kept; longer than the 60 of common proxies."""
     model_control: bool = False

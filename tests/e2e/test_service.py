@@ -142,6 +142,13 @@ def worker(bundle: Bundle) -> Iterator[Worker]:
         yield running_worker
 
 
+@pytest.fixture(scope="module")
+def slow(bundle: Bundle) -> Iterator[Worker]:
+    """A worker that waits for half a second."""
+    with running(bundle.path, FAIRLEAD_READ_TIMEOUT_S="0.5") as running_worker:
+        yield running_worker
+
+
 @pytest.fixture
 def client(worker: Worker) -> Iterator[httpx2.Client]:
     with httpx2.Client(base_url=worker.url, timeout=PATIENCE_S) as opened:
@@ -159,6 +166,26 @@ def test_a_live_answer_has_the_bits_of_the_bundle(client: httpx2.Client, bundle:
     expected = np.vstack([bundle.predict_proba([record]) for record in records])
     assert online.tobytes() == expected.tobytes()
     assert [answer["prediction"] for answer in answers] == bundle.predict(records).tolist()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n{",
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["nothing", "half a head", "half a small body", "half a large body", "all of it"],
+)
+def test_a_request_that_does_not_arrive_is_not_waited_for(slow: Worker, sent: bytes) -> None:
+    with socket.create_connection(slow.address, timeout=PATIENCE_S) as caller:
+        caller.sendall(sent)
+        with caller.makefile("rb") as answer:
+            # Ends when the service closes the connection.
+            told = answer.read()
+    assert told.split()[1] == (b"200" if sent.startswith(b"GET") else b"408")
 
 
 def test_every_answer_has_a_request_id_and_the_version(

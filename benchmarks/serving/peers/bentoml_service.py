@@ -32,8 +32,9 @@ class Batching:
     def __init__(self) -> None:
         self.pipeline = joblib.load(Path(os.environ["MODEL"]) / "pipeline.joblib")
 
+    # Lists: of a data frame, BentoML 1.4 takes the shape for the size of the batch, and hangs.
     @bentoml.api(batchable=True, max_batch_size=10_000, max_latency_ms=60_000)
-    def predict(self, rows: pd.DataFrame) -> list[Any]:
+    def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Predict the rows of some requests."""
-        found: list[Any] = self.pipeline.predict(rows).tolist()
+        found: list[Any] = self.pipeline.predict(pd.DataFrame(rows)).tolist()
         return found

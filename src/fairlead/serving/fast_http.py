@@ -41,6 +41,10 @@ HEAD_TOO_LARGE = (
     b"connection: close\r\ncontent-length: 52\r\n\r\n"
     b'{"detail":"the headers are larger than 65536 bytes"}'
 )
+TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\n"
+    b'connection: close\r\ncontent-length: 44\r\n\r\n{"detail":"the request has not all arrived"}'
+)
 TOGETHER = 16
 """Answers that are sent one after the other: to wake a client that sleeps costs as much as the
 model, and a client that is awake takes all of them."""
@@ -61,8 +65,15 @@ class FastHttp(HttpToolsProtocol):
     """The request asks for another protocol, and must be parsed anew without asking."""
     _cycles: tuple[RequestResponseCycle, ...] = ()
     """Requests on the long way that have no answer yet."""
+    _since: float | None = None
+    """`time.perf_counter` since when a request is awaited or arriving; None where none is."""
     _kept_bytes = 0
     """Bytes since the parser last gave something away: it may hold them all."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._since = time.perf_counter()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, as long as the parser need not keep too much of it."""
@@ -113,7 +124,7 @@ class FastHttp(HttpToolsProtocol):
         self.headers = []
         self._endpoint = None
         self._upgrade = False
-        self._started = time.perf_counter()
+        self._started = self._since = time.perf_counter()
 
     def on_headers_complete(self) -> None:
         """Take the short way if the request fits, uvicorn's otherwise."""
@@ -172,6 +183,7 @@ class FastHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer at once."""
+        self._since = None
         endpoint = self._endpoint
         if endpoint is None:
             self._moved = True
@@ -200,6 +212,12 @@ class FastHttp(HttpToolsProtocol):
             )
         else:
             self.transport.close()
+
+    def end_if_slow(self, limit_s: float) -> None:
+        """Close a connection that has not sent a whole request for too long."""
+        if self._since is not None and time.perf_counter() - self._since > limit_s:
+            self._since = None
+            self._refuse(TOO_SLOW)
 
     def _refuse(self, answer: bytes) -> None:
         """Answer what is not to be read as a request; those before it get their answers first."""

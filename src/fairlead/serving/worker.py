@@ -121,6 +121,9 @@ class Server(uvicorn.Server):
         if counter % RELEASE_TICKS == 0:
             self._releasing = asyncio.create_task(asyncio.to_thread(release))
         if counter % SNAPSHOT_TICKS == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, FastHttp):
+                    connection.end_if_slow(self._service.settings.read_timeout_s)
             self._service.write_snapshot()
             if os.getppid() != self._parent and not self._service.draining:
                 log.error("supervisor_gone")
