@@ -18,6 +18,7 @@ from benchmarks.serving.measure import Bench, Plan
 from benchmarks.serving.models import CANDIDATES, models
 from benchmarks.serving.report import write
 from benchmarks.serving.servers import SERVERS
+from benchmarks.serving.summary import same_row_claims
 
 DRILL_S = 30.0
 PLAN = Plan(rounds=3, log_rounds=7, seconds=3, crowd_seconds=8)
@@ -50,9 +51,12 @@ def main() -> int:
     chosen = {name: model for name, model in trained.items() if name in options.models.split(",")}
     bench = Bench(core, load_core, plan, chosen)
     overloads = bench.overloads() if "fairlead" in names else []
+    same_row = bench.same_row() if "fairlead" in names else {}
     names = [name for name in names if name != "fairlead-no-log"]
     results = bench.run(names)
-    promised = write(options.out, results, overloads, drilled, plan, machine)
+    promised = write(
+        options.out, results, overloads, [*same_row_claims(same_row), *drilled], plan, machine
+    )
     print("\n".join(table_of(promised)))
     print(f"\nwritten to {options.out}")
     return 1 if results.failed or not all(claim.met for claim in promised) else 0

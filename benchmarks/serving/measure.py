@@ -148,6 +148,25 @@ class Bench:
                 found.append(overload(model, running.port, shape.many or "", bodies))
         return found
 
+    def same_row(self) -> dict[str, list[tuple[Load, Load]]]:
+        """One row again and again, to Fairlead and to the constant, in pairs.
+
+        A processor that sees the same row each time predicts every branch of the model; so do
+        many benchmarks, and so were the figures of the design measured.
+        """
+        found: dict[str, list[tuple[Load, Load]]] = {}
+        for _ in range(self.plan.rounds):
+            for model in self.models:
+                print(f"the same row throughout: {model}", flush=True)
+                pair = []
+                for name in ("fairlead", "floor-raw"):
+                    with self._started(SERVERS[name], model) as running:
+                        running.repeat_first_row()
+                        running.load(max(CONNECTIONS), 1, WARM_UP_S)
+                        pair.append(running.load(max(CONNECTIONS), 1, self.plan.seconds))
+                found.setdefault(model, []).append((pair[0], pair[1]))
+        return found
+
     def _visit(self, name: str, model: str, results: Results) -> None:
         """All loads on one server with one model; what fails is noted and not tried again."""
         key, server = (name, model), SERVERS[name]
@@ -291,6 +310,11 @@ class Running:
         if load.failed:
             raise LoadError(f"{load.failed} of {load.requests} requests failed")
         return load
+
+    def repeat_first_row(self) -> None:
+        """Ask the first row in every later load of one row."""
+        first = Questions(self.questions.records[:1], self.questions.answers[:1])
+        first.write(self.server.shape, 1, self.folder / "bodies-1.txt")
 
     def logged_bytes(self) -> int:
         """Size of the prediction log."""

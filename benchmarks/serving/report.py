@@ -35,7 +35,7 @@ def write(
     folder: Path,
     results: Results,
     overloads: Sequence[Overload],
-    drilled: Sequence[Claim],
+    others: Sequence[Claim],
     plan: Plan,
     machine: Mapping[str, Any],
 ) -> list[Claim]:
@@ -43,7 +43,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     summary, promised = lines(results), claims(results)
     promised += [claim for overload in overloads for claim in overload.claims()]
-    promised += drilled
+    promised += others
     (folder / f"{NAME}.png").write_bytes(draw(summary))
     (folder / f"{NAME}.md").write_text(
         _markdown(results, summary, promised, overloads, plan, machine)

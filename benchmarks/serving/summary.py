@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -61,6 +61,21 @@ def claims(results: Results) -> list[Claim]:
     for server, model in sorted(results.loads, key=_place):
         if server == OURS:
             found += _claims(results, model)
+    return found
+
+
+def same_row_claims(pairs: Mapping[str, Sequence[tuple[Load, Load]]]) -> list[Claim]:
+    """What Fairlead must show where one row is asked again and again."""
+    found = []
+    for model, of_model in pairs.items():
+        ratio = median(ours.cpu_us / raw.cpu_us for ours, raw in of_model)
+        p99 = median(ours.p99_ms for ours, _ in of_model)
+        where = f"{model}, the same row throughout"
+        against = SERVERS["floor-raw"].title
+        found += [
+            Claim(f"{where}: CPU per request", ratio, 2.5, against=against),
+            Claim(f"{where}: p99 at {CROWD} connections, ms", p99, 10),
+        ]
     return found
 
 

@@ -168,6 +168,22 @@ def test_a_live_answer_has_the_bits_of_the_bundle(client: httpx2.Client, bundle:
     assert [answer["prediction"] for answer in answers] == bundle.predict(records).tolist()
 
 
+def test_without_room_a_large_request_is_turned_away_and_its_connection_goes_on(
+    bundle: Bundle,
+) -> None:
+    large = {"records": [ROW] * 1000}
+    with (
+        running(bundle.path, FAIRLEAD_MAX_QUEUE="0") as full,
+        httpx2.Client(base_url=full.url, timeout=PATIENCE_S) as client,
+    ):
+        answers = [client.post("/predict", json=body) for body in (large, ROW, large)]
+        counted = client.get("/metrics").text
+    assert [answer.status_code for answer in answers] == [503, 200, 503]
+    assert answers[0].headers["retry-after"] == "1"
+    assert answers[0].json() == answers[2].json()
+    assert 'fairlead_shed_total{reason="queue_full"} 2.0' in counted
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -61,6 +61,8 @@ class FastHttp(HttpToolsProtocol):
     outbox: list[tuple[Transport, bytes]]
     """Answers of this turn of the loop, of all connections, in the order of their requests."""
     _endpoint: Endpoint | None = None
+    _shed = False
+    """The request is large and there is no room for it: its body is read, and not kept."""
     _upgrade = False
     """The request asks for another protocol, and must be parsed anew without asking."""
     _cycles: tuple[RequestResponseCycle, ...] = ()
@@ -148,15 +150,19 @@ class FastHttp(HttpToolsProtocol):
             length = headers.get(b"content-length", b"")
             if (
                 length.isdigit()
-                and int(length) <= INLINE_BYTES
                 and b"origin" not in headers
                 and b"upgrade" not in headers
                 and b"transfer-encoding" not in headers
             ):
-                self._endpoint = endpoint
-                self._headers_of = headers
-                self._chunks: list[bytes] = []
-                return
+                size = int(length)
+                self._shed = INLINE_BYTES < size <= service.settings.max_body_bytes and (
+                    self.gateway.is_full
+                )
+                if size <= INLINE_BYTES or self._shed:
+                    self._endpoint = endpoint
+                    self._headers_of = headers
+                    self._chunks: list[bytes] = []
+                    return
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._upgrade = True
             return
@@ -177,7 +183,8 @@ class FastHttp(HttpToolsProtocol):
         """Keep what arrives."""
         self._moved = True
         if self._endpoint is not None:
-            self._chunks.append(body)
+            if not self._shed:
+                self._chunks.append(body)
         elif self.cycle is not None:
             super().on_body(body)
 
@@ -193,7 +200,8 @@ class FastHttp(HttpToolsProtocol):
         self._endpoint = None
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        reply = self.gateway.reply(endpoint, self._headers_of, body, self._started)
+        answer = self.gateway.shed if self._shed else self.gateway.reply
+        reply = answer(endpoint, self._headers_of, body, self._started)
         stay = (
             self.parser.should_keep_alive()
             and self.parser.get_http_version() != "1.0"

@@ -124,6 +124,19 @@ class Gateway:
             return given.decode("ascii")
         return next(self._new_id)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a large request would be turned away."""
+        return self.in_flight >= self.service.settings.max_queue
+
+    def shed(
+        self, endpoint: Endpoint, headers: Mapping[bytes, bytes], _: bytes, started: float
+    ) -> Reply:
+        """Turn a large request away, its body unread; as `reply` otherwise."""
+        request = Request(b"", headers, self.request_id(headers))
+        way = next(iter(endpoint.ways.values()))
+        return self._shed(endpoint, way, request, "queue_full", started)
+
     def reply(
         self, endpoint: Endpoint, headers: Mapping[bytes, bytes], body: bytes, started: float
     ) -> Reply:
@@ -163,7 +176,7 @@ class Gateway:
         settings = self.service.settings
         request = Request(body, headers, self.request_id(headers))
         way = endpoint.way(request)
-        if self.in_flight >= settings.max_queue:
+        if self.is_full:
             return self._shed(endpoint, way, request, "queue_full", started)
         self.in_flight += 1
         loop = asyncio.get_running_loop()
