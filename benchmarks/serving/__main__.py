@@ -23,7 +23,6 @@ from benchmarks.serving.summary import same_row_claims
 DRILL_S = 30.0
 PLAN = Plan(rounds=3, log_rounds=7, seconds=3, crowd_seconds=8)
 QUICK = Plan(rounds=1, log_rounds=1, seconds=2, crowd_seconds=2)
-PACKAGES = ["mlflow", "bentoml", "litserve", "ray", "fastapi", "uvicorn", "scikit-learn"]
 OWN_PACKAGES = ["fairlead", "onnxruntime", "uvicorn"]
 
 
@@ -65,7 +64,8 @@ def main() -> int:
 def _versions(environments: list[str]) -> dict[str, str]:
     found = versions(Path(sys.executable), OWN_PACKAGES)
     for peer in environments:
-        found |= versions(python_of(peer), PACKAGES)
+        # An environment is named by what it is made for.
+        found |= versions(python_of(peer), [peer, "scikit-learn"])
     return found
 
 

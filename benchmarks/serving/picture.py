@@ -8,7 +8,7 @@ from benchmarks.serving.questions import MANY
 from benchmarks.serving.servers import SERVERS
 from benchmarks.serving.summary import CROWD, Line
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from fairlead.evaluation.drawing import BLUE, GREY, PALE, new_figure, png, tidy
 
@@ -17,7 +17,7 @@ TITLES = {"iris": "iris, random forest", "housing": "housing, gradient boosting"
 
 
 def draw(lines: Sequence[Line]) -> bytes:
-    """Bars on a logarithmic axis: CPU per request on the left, rows per second on the right."""
+    """Bars: CPU per request on the left, on a logarithmic axis; rows per second on the right."""
     models = list(dict.fromkeys(line.model for line in lines))
     figure = new_figure(10, 0.6 + 2.9 * len(models))
     axes = figure.subplots(len(models), 2, squeeze=False)
@@ -25,9 +25,13 @@ def draw(lines: Sequence[Line]) -> bytes:
         of_model = [line for line in lines if line.model == model]
         title = TITLES.get(model, model)
         _bars(left, [(line.server, line.cpu_us) for line in of_model])
+        left.set_xscale("log")
+        left.xaxis.set_minor_formatter(NullFormatter())
         left.set_title(f"{title}: CPU per request of one row, µs", fontsize=9, loc="left")
         many = [(line.server, line.rows_per_s) for line in of_model if line.rows_per_s]
         _bars(right, many)
+        right.xaxis.set_major_locator(MaxNLocator(4))
+        right.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         right.set_title(f"rows per second, {MANY:,} a request", fontsize=9, loc="left")
     figure.suptitle(
         f"One worker on one core. Left: one row a request, {CROWD} connections; less is better. "
@@ -41,8 +45,6 @@ def draw(lines: Sequence[Line]) -> bytes:
 
 def _bars(axes: Axes, figures: Sequence[tuple[str, float]]) -> None:
     tidy(axes, grid="x")
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
     names = [SERVERS[server].title for server, _ in figures]
     values = [value for _, value in figures]
     colours = [COLOURS[SERVERS[server].role] for server, _ in figures]
