@@ -156,9 +156,12 @@ def _read(path: Path, task: Task, data: DataSpec) -> _File:
         if data.source
         else "put it there, or name its origin in `data.source`"
     )
-    table = read_table(path, list(specs), hint=hint)
+    headers = data.headers
+    table = read_table(path, [headers[name] for name in specs], hint=hint)
     columns = {
-        name: parse_column(table.frame[name], spec, typed=table.typed)
+        name: parse_column(
+            table.frame[headers[name]], spec, typed=table.typed, decimal=data.decimal
+        )
         for name, spec in specs.items()
     }
     return _File(task, data, specs, columns, table.others)

@@ -60,7 +60,9 @@ class ParsedColumn:
         return np.array([*table, np.nan])[self.index]
 
 
-def parse_column(series: pl.Series, column: ColumnSpec, *, typed: bool) -> ParsedColumn:
+def parse_column(
+    series: pl.Series, column: ColumnSpec, *, typed: bool, decimal: str = "."
+) -> ParsedColumn:
     """Parse a column strictly by its declared type.
 
     Args:
@@ -68,6 +70,7 @@ def parse_column(series: pl.Series, column: ColumnSpec, *, typed: bool) -> Parse
         column: the declaration.
         typed: whether the values have types of their own; text is then never a number, and only
             null and NaN are missing.
+        decimal: what stands before the decimals of a number as text.
     """
     if series.dtype == pl.Null:
         series = series.cast(pl.String)
@@ -77,12 +80,20 @@ def parse_column(series: pl.Series, column: ColumnSpec, *, typed: bool) -> Parse
         return _typed_booleans(series) if typed else _mapped(series, _truth)
     if column.type == "datetime":
         return _times(series, column, typed)
-    parsed = _typed_numbers(series) if typed else _numbers(series)
+    parsed = _typed_numbers(series) if typed else _numbers(with_point(series, decimal))
     if column.type == "number":
         return parsed
     values, wrong = parsed.values, parsed.wrong
     whole = (np.floor(values) == values) & (np.abs(values) <= EXACT_INTEGERS)
     return _parsed(values, wrong | ~(whole | np.isnan(values)))
+
+
+def with_point(series: pl.Series, decimal: str) -> pl.Series:
+    """Numbers as text, with a point before the decimals; one that has a point already is none."""
+    if decimal == ".":
+        return series
+    unread = series.str.replace_all(".", "?", literal=True)
+    return unread.str.replace_all(decimal, ".", literal=True)
 
 
 def _parsed(values: Floats, wrong: Mask) -> ParsedColumn:

@@ -18,7 +18,7 @@ import polars as pl
 
 from fairlead.errors import DataInvalidError, DataMissingError
 
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 SHOWN_NAMES = 12
@@ -39,15 +39,18 @@ class Table:
     others: tuple[str, ...]
 
 
-def read_table(path: Path, names: Sequence[str], *, hint: str = "put it there") -> Table:
+def read_table(
+    path: Path, names: Sequence[str], *, rest: bool = False, hint: str = "put it there"
+) -> Table:
     """Read columns of a CSV or Parquet file.
 
-    A CSV is UTF-8, separated by comma, semicolon or tab, quoted with ", and may be compressed
+    A CSV is UTF-8, separated by comma, semicolon, tab or |, quoted with ", and may be compressed
     (`.csv.gz`). Blank lines are skipped.
 
     Args:
         path: the file.
         names: the columns to read.
+        rest: whether to read the others too, behind them, as far as they have names of their own.
         hint: what to do if there is no such file.
 
     Raises:
@@ -58,20 +61,22 @@ def read_table(path: Path, names: Sequence[str], *, hint: str = "put it there") 
         raise DataMissingError(path, hint)
     try:
         if path.name.lower().endswith(PARQUET_ENDINGS):
-            return _read_parquet(path, names)
+            return _read_parquet(path, names, rest)
         if path.name.lower().endswith(CSV_ENDINGS):
-            return _read_csv(path, names)
+            return _read_csv(path, names, rest)
     except OSError as error:
         raise DataInvalidError(path, error.strerror or str(error), "a file to read") from error
     expected = f"one that ends in {', '.join((*CSV_ENDINGS, *PARQUET_ENDINGS))}"
     raise DataInvalidError(path, f"a file named {path.name}", expected)
 
 
-def _read_parquet(path: Path, names: Sequence[str]) -> Table:
+def _read_parquet(path: Path, names: Sequence[str], rest: bool) -> Table:
     try:
         with path.open("rb") as file:
             header = list(pl.read_parquet_schema(file))
             others = _others(path, header, names)
+            if rest:
+                names, others = _with_rest(header, names)
             file.seek(0)
             frame = pl.read_parquet(file, columns=list(names))
     except pl.exceptions.PolarsError as error:
@@ -81,13 +86,15 @@ def _read_parquet(path: Path, names: Sequence[str]) -> Table:
     return Table(frame.select(names), typed=True, others=others)
 
 
-def _read_csv(path: Path, names: Sequence[str]) -> Table:
+def _read_csv(path: Path, names: Sequence[str], rest: bool) -> Table:
     content = _content(path)
     if not content.strip():
         raise DataInvalidError(path, "an empty file", "a header and rows")
     try:
         separator, header = _header(content, names)
-        others = _others(path, header, names, " separated by comma, semicolon or tab")
+        others = _others(path, header, names, " separated by comma, semicolon, tab or |")
+        if rest:
+            names, others = _with_rest(header, names)
         frame = _plain_rows(content, separator, len(header))
         if frame is None:
             frame = _any_rows(path, content, separator, len(header))
@@ -128,13 +135,19 @@ def _undecoded_line(content: bytes) -> int:
 
 
 def _header(content: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
-    """The separator under which the header names most of the columns, and that header."""
+    """The separator under which the header names most of the columns, and that header.
+
+    Where several do, it is the one that makes most of the header.
+    """
     wanted = set(names)
     headers = {
         separator: [name.strip() for name in next(_records(content, separator, strict=False))]
         for separator in SEPARATORS
     }
-    best = max(SEPARATORS, key=lambda separator: len(wanted & set(headers[separator])))
+    best = max(
+        SEPARATORS,
+        key=lambda separator: (len(wanted & set(headers[separator])), len(headers[separator])),
+    )
     return best, headers[best]
 
 
@@ -160,6 +173,13 @@ def _others(
         found = f"more than one column {', '.join(repeated)}"
         raise DataInvalidError(path, found, "each declared column once")
     return tuple(name for name in header if name not in set(names))
+
+
+def _with_rest(header: Sequence[str], names: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The names asked for and behind them all others that can be asked for; and what is left."""
+    times, asked = Counter(header), set(names)
+    more = [name for name in header if name and times[name] == 1 and name not in asked]
+    return [*names, *more], tuple(name for name in header if not name or times[name] > 1)
 
 
 def _meant(name: str, others: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 
 from fairlead.project.parts import (
     Category,
+    Header,
     Identifier,
     SpecFault,
     SpecPart,
@@ -49,6 +50,8 @@ class ColumnSpec(SpecPart):
     """Unit of the values, for people."""
     description: str | None = None
     """What the column means, for people; it is shown in the service's documentation."""
+    header: Header | None = None
+    """What the column is called in the file, if that is not its name here: `sepal length (cm)`."""
 
     @field_validator("fill", mode="before", json_schema_input_type=float | bool | str | None)
     @classmethod
@@ -112,7 +115,9 @@ class TargetSpec(SpecPart):
     """The column to predict."""
 
     name: Identifier
-    """Name of the column in the data."""
+    """Name of the target."""
+    header: Header | None = None
+    """What the target is called in the file, if that is not its name here."""
     classes: tuple[Category, ...] = ()
     """The class labels, in the order of the probabilities; without them, those found in the
     data, sorted."""

@@ -83,6 +83,12 @@ def repeated(values: tuple[str, ...]) -> list[str]:
     return [f"`{value}`" for value, times in Counter(values).items() if times > 1]
 
 
+def _header(value: str) -> str:
+    if value != value.strip() or not value:
+        raise ValueError("a name without white space around it, and not empty")
+    return value
+
+
 def _name(value: str) -> str:
     if not value.isidentifier():
         raise ValueError("letters, digits and _, not starting with a digit")
@@ -107,5 +113,6 @@ Category = Annotated[
     AfterValidator(_normalised),
 ]
 Identifier = Annotated[str, AfterValidator(_name)]
+Header = Annotated[str, AfterValidator(_header)]
 Expression = Annotated[str, Field(min_length=1)]
 Sticky = Annotated[str, AfterValidator(_sticky)]

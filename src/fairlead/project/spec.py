@@ -54,6 +54,8 @@ class DataSpec(SpecPart):
     """CSV or Parquet file, relative to the project file."""
     source: SourceSpec | None = None
     """Where `fairlead data fetch` gets it from."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the decimals of a number in a CSV."""
     target: TargetSpec
     duplicates: Literal["keep", "drop", "reject"] = "keep"
     """What happens to a row that repeats an earlier one in every column."""
@@ -65,11 +67,19 @@ class DataSpec(SpecPart):
     """What must hold for the data: conditions on `rows` or on every row."""
     split: SplitSpec = SplitSpec()
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Every column and the target -> what it is called in the file."""
+        declared: dict[str, ColumnSpec | TargetSpec] = {**self.columns}
+        declared[self.target.name] = self.target
+        return {name: column.header or name for name, column in declared.items()}
+
     def faults(self) -> Iterator[SpecFault]:
         """Names differ, and the roles are taken as the split needs them."""
         if self.target.name in self.columns:
             found = f"`{self.target.name}`, which is among `columns`"
             yield SpecFault("target.name", found, "the target to be no input")
+        yield from self._header_faults()
         for name in self.derived:
             if name in self.columns or name == self.target.name:
                 found = f"`{name}`, which is a column"
@@ -84,6 +94,15 @@ class DataSpec(SpecPart):
                 yield SpecFault("split.kind", found, f"a column with `role: {role}`")
         if not any(column.role == "feature" for column in self.columns.values()):
             yield SpecFault("columns", "no feature", "a column with `role: feature`")
+
+    def _header_faults(self) -> Iterator[SpecFault]:
+        holders: dict[str, str] = {}
+        for name, header in self.headers.items():
+            if header in holders:
+                at = "target" if name == self.target.name else f"columns.{name}"
+                found = f"`{header}`, which is `{holders[header]}` already"
+                yield SpecFault(f"{at}.header", found, "each column of the file once")
+            holders.setdefault(header, name)
 
 
 class CandidateSpec(BaseModel):

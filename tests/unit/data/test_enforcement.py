@@ -75,6 +75,37 @@ def test_rows_become_features_target_and_other_columns(shop_reader: ShopReader) 
     assert dataset.rows.tolist() == [1, 2, 3]
 
 
+def test_columns_are_found_by_what_the_file_calls_them(tmp_path: Path) -> None:
+    path = tmp_path / "flowers.csv"
+    path.write_text("sepal (cm);petal (cm);kind?\n5,1;1,4;a\n6,2;4,5;b\n", "utf-8")
+    declared = {
+        "path": path.name,
+        "decimal": ",",
+        "target": {"name": "kind", "header": "kind?"},
+        "columns": {
+            "petal": {"type": "number", "header": "petal (cm)"},
+            "sepal": {"type": "number", "header": "sepal (cm)"},
+        },
+    }
+    dataset = read_dataset(path, "classification", DataSpec.model_validate(declared))
+    assert list(dataset.contract.columns) == ["petal", "sepal"]
+    np.testing.assert_array_equal(dataset.X, [[1.4, 5.1], [4.5, 6.2]])
+    assert dataset.contract.classes == ("a", "b")
+    assert dataset.report.undeclared == ()
+
+
+def test_a_header_that_is_not_there_is_named_as_the_file_would_have_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x (m),y\n1,2\n2,3\n", "utf-8")
+    declared = {
+        "path": path.name,
+        "target": {"name": "y"},
+        "columns": {"x": {"type": "number", "header": "x (cm)"}},
+    }
+    with pytest.raises(DataInvalidError, match=r"no column x \(cm\) \(is it x \(m\)\?\)"):
+        read_dataset(path, "regression", DataSpec.model_validate(declared))
+
+
 def test_declared_classes_keep_their_order(shop_reader: ShopReader) -> None:
     dataset = shop_reader(target={"name": "bought", "classes": ["yes", "maybe", "no"]})
     assert dataset.contract.classes == ("yes", "maybe", "no")

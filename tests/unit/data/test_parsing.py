@@ -90,6 +90,36 @@ def test_text_is_read_strictly_by_the_declared_type(
     assert read(column, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("column", "text", "expected"),
+    [
+        (NUMBER, "30,5", 30.5),
+        (NUMBER, " -1,5e-3 ", -1.5e-3),
+        (NUMBER, "41", 41.0),
+        (NUMBER, "30.5", WRONG),
+        (NUMBER, "1.000,5", WRONG),
+        (NUMBER, "1,000,5", WRONG),
+        (NUMBER, "N/A", MISSING),
+        (INTEGER, "41,0", 41.0),
+        (INTEGER, "1.000", WRONG),
+        (COLOUR, "red", 0.0),
+        (TIME, "1970-01-01T01:00:00.5", 3600.5),
+    ],
+)
+def test_a_comma_may_stand_before_the_decimals(
+    column: ColumnSpec, text: str, expected: Any
+) -> None:
+    parsed = parse_column(pl.Series(["x", text]), column, typed=False, decimal=",")
+    assert outcome(parsed, 1) == expected
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_the_same_with_a_comma(number: float) -> None:
+    text = repr(number).replace(".", ",")
+    parsed = parse_column(pl.Series([text]), NUMBER, typed=False, decimal=",")
+    assert outcome(parsed, 0) == read(NUMBER, repr(number))
+
+
 @pytest.mark.parametrize("column", [NUMBER, INTEGER, BOOLEAN, COLOUR, TIME, TEXT])
 @pytest.mark.parametrize("token", sorted(MISSING_TOKENS))
 def test_every_token_for_a_missing_value_is_one_in_every_type(

@@ -33,6 +33,8 @@ def write(path: Path, content: str | bytes) -> Path:
         ("bom.csv", b"\xef\xbb\xbfx,y\n1,a\n,b\n"),
         ("semicolon.csv", "x;y\n1;a\n;b\n"),
         ("tab.tsv", "x\ty\n1\ta\n\tb\n"),
+        ("bar.csv", "x|y\n1|a\n|b\n"),
+        ("comma_in_semicolons.csv", "x;y;a,b\n1;a;1,5\n;b;\n"),
         ("quoted.csv", '"x","y"\n"1","a"\n"",b\n'),
         ("blank_lines.csv", "\nx,y\n\n1,a\n\r\n,b\n\n\n"),
         ("spaced_header.csv", " x , y\n1,a\n,b\n"),
@@ -59,6 +61,22 @@ def test_columns_that_were_not_asked_for_are_named(tmp_path: Path) -> None:
     assert read_table(path, NAMES).others == ("id", "note")
 
 
+def test_the_rest_of_a_file_is_read_behind_what_was_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id;x;;twice;y;twice\n7;1;;a;2;b\n")
+    table = read_table(path, ["y"], rest=True)
+    assert table.frame.columns == ["y", "id", "x"]
+    assert table.frame.rows() == [("2", "7", "1")]
+    assert table.others == ("", "twice", "twice")
+
+
+def test_what_a_header_lacks_is_told_under_the_separator_that_makes_most_of_it(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "a.csv", "a;b;c\n1;2;3\n")
+    with pytest.raises(DataInvalidError, match="no column y in the header a, b, c,"):
+        read_table(path, ["y"], rest=True)
+
+
 def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
     frame = pl.DataFrame({"y": [1.5, None], "x": [2**60, 3], "id": ["a", "b"]})
     frame.write_parquet(tmp_path / "a.parquet")
@@ -66,13 +84,14 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
     assert table.frame.equals(frame.select("x", "y"))
     assert table.typed
     assert table.others == ("id",)
+    assert read_table(tmp_path / "a.parquet", ["x"], rest=True).frame.columns == ["x", "y", "id"]
 
 
 BAD = {
     "nothing": ("a.csv", b"", "an empty file"),
     "line ends": ("a.csv", b"\r\n\n", "an empty file"),
     "white space": ("a.csv", b" \n \t\n", "an empty file"),
-    "other separator": ("a.csv", b"x|y\n1|2\n", r"header x\|y, .* separated by comma, semicolon"),
+    "other separator": ("a.csv", b"x:y\n1:2\n", "header x:y, .* separated by comma, semicolon"),
     "header alone": ("a.csv", b"x,y\n", "a header and no rows"),
     "column lacking": ("a.csv", b"x,z\n1,2\n", "no column y in the header x, z"),
     "misspelt": ("a.csv", b"X,why\n1,2\n", r"no column x \(is it X\?\), y in the header X, why"),

@@ -105,6 +105,13 @@ def test_categories_are_texts_whatever_they_look_like() -> None:
         ({"split": {"kind": "time"}}, "expected a column with `role: time`"),
         ({"columns": {"a": {"type": "number", "role": "ignore"}}}, "found no feature"),
         ({"columns": {}}, "at least 1 item"),
+        ({"target": {"name": "y", "header": "a"}}, "target.header: found `a`"),
+        (
+            {"columns": {"a": {"type": "number"}, "b": {"type": "number", "header": "a"}}},
+            "columns.b.header: found `a`, which is `a` already",
+        ),
+        ({"target": {"name": "y", "header": " y"}}, "white space"),
+        ({"decimal": ";"}, "Input should be '.' or ','"),
     ],
 )
 def test_data_that_contradict_themselves_cannot_be_built(
@@ -113,6 +120,15 @@ def test_data_that_contradict_themselves_cannot_be_built(
     with pytest.raises(ValidationError) as caught:
         DataSpec.model_validate({**DATA, **changes})
     assert told in str(caught.value)
+
+
+def test_two_columns_may_be_called_as_the_other_is_in_the_file() -> None:
+    columns = {
+        "a": {"type": "number", "header": "b"},
+        "b": {"type": "number", "header": "a"},
+    }
+    data = DataSpec.model_validate({**DATA, "columns": columns})
+    assert data.headers == {"a": "b", "b": "a", "y": "y"}
 
 
 def test_only_one_column_can_be_the_group() -> None:
