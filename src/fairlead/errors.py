@@ -6,6 +6,7 @@ FairleadError
 ├── DataError             whoever delivers the data
 │   ├── DataInvalidError      the file cannot be read as declared
 │   ├── DataMissingError      the file is not there: `fairlead data fetch`
+│   ├── DecisionError         data that only its owner can decide about
 │   ├── FetchError            the source does not answer, or answers wrongly
 │   ├── DigestMismatchError   the file is not the one that was declared
 │   ├── ContractError         rows break the contract
@@ -26,6 +27,7 @@ FairleadError
 │   ├── AliasNameError             no registry takes such a name
 │   ├── TrafficError               whoever shares out the traffic
 │   └── RegistryUnavailableError   the registry does not answer
+├── FilesExistError       whoever starts a project where there is one already
 ├── LedgerError           whoever changed the ledger by hand
 ├── LogQueryError         whoever asks the prediction log
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
@@ -131,6 +133,19 @@ class DataMissingError(DataError):
 
     def __str__(self) -> str:
         return f"{self.path} does not exist; {self.hint}"
+
+
+@dataclass(eq=False)
+class DecisionError(DataError):
+    """A project cannot be made of this data before somebody decides something."""
+
+    code: ClassVar[str] = "decision"
+    path: Path
+    found: str
+    decision: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: found {self.found}; to decide: {self.decision}"
 
 
 @dataclass(eq=False)
@@ -315,6 +330,21 @@ class StorageError(FairleadError):
 
     def __str__(self) -> str:
         return f"{self.path} could not be written: {self.reason}; nothing was left behind"
+
+
+@dataclass(eq=False)
+class FilesExistError(FairleadError):
+    """Files that would be written are there already; nothing was written."""
+
+    code: ClassVar[str] = "files_exist"
+    folder: Path
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder} has {', '.join(self.names)} already; nothing was written: take "
+            "another --folder, or move them away"
+        )
 
 
 class RegistryError(FairleadError):

@@ -25,7 +25,7 @@ EXTRAS = {
 app = typer.Typer(
     name="fairlead",
     help="From train.py to a governed, monitored, fast production service.",
-    epilog="Start with `fairlead train PROJECT`, then `fairlead serve PROJECT`.",
+    epilog="Start with `fairlead init DATA.csv --target COLUMN`, then `fairlead train PROJECT`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,6 +36,7 @@ app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
 app.add_typer(traffic.traffic, name="traffic")
 app.add_typer(log.log, name="log")
+app.command()(projects.init)
 app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)

@@ -1,11 +1,11 @@
-"""Commands on a project: its data, its check, its training."""
+"""Commands on a project: its beginning, its data, its check, its training."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from fairlead.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from fairlead.workflows.init import NewProject
     from fairlead.workflows.train import TrainingResult
 
 data = typer.Typer(help="Get a project's data.", no_args_is_help=True)
@@ -35,6 +36,40 @@ def fetch(project: ProjectPath = Path()) -> None:
     with download_bar(Path(loaded.spec.data.path).name) as bar:
         result = fetch(loaded, settings, bar)
     output().print(str(result))
+
+
+def init(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="CSV file with a header.")],
+    target: Annotated[str, typer.Option(help="Column to predict, as the header has it.")],
+    name: Annotated[str | None, typer.Option(help="Of the project; that of the file.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where it goes; a new folder with its name.")
+    ] = None,
+    task: Annotated[
+        Literal["classification", "regression"] | None,
+        typer.Option(help="What the target is; told by its values."),
+    ] = None,
+) -> None:
+    """Make a project of a CSV: a commented fairlead.yaml, tests, DVC stages and CI."""
+    from fairlead.workflows.init import init
+
+    made = init(data, target, name=name, folder=folder, task=task)
+    _show_new(made, shlex.quote(str(folder or made.project.spec.name)))
+
+
+def _show_new(made: NewProject, place: str) -> None:
+    console, spec = output(), made.project.spec
+    features = [column for column in spec.data.columns.values() if column.role == "feature"]
+    console.print(
+        f"{spec.name}: {spec.task} of {spec.data.target.name} from {len(features)} of "
+        f"{len(spec.data.columns)} columns, {made.rows:,} rows"
+    )
+    for remark in made.remarks:
+        console.print(f"! {remark}")
+    console.print(f"Written to {place}: {', '.join(made.files)}")
+    console.print(f"Look at it:  {place}/fairlead.yaml says what was inferred, and why")
+    console.print(f"Check it:    fairlead check {place}")
+    console.print(f"Train it:    fairlead train {place}")
 
 
 def check(project: ProjectPath = Path(), as_json: AsJson = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from fairlead.errors import Problem
 
 MAX_ALIASED_NODES = 10_000
 """A short text of aliases to aliases can stand for billions of values."""
+MAX_LINE = 96
+"""Length of a line without its indentation, beyond which a value is written as a block."""
 
 _TAG = "tag:yaml.org,2002:"
 # YAML 1.2, section 10.3.2. PyYAML itself follows 1.1, where `no` is false, `1e5` a text,
@@ -58,6 +61,17 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
+
+class _LineDumper(_Dumper):
+    """Writes each text on one line, whatever it holds."""
+
+
+def _on_one_line(dumper: yaml.SafeDumper, text: str) -> ScalarNode:
+    style = '"' if re.search("[\n\x85\u2028\u2029]", text) else None
+    return dumper.represent_scalar(f"{_TAG}str", text, style=style)
+
+
+_LineDumper.add_representer(str, _on_one_line)
 
 _Loader.yaml_implicit_resolvers = {}
 for _kind, _pattern, _first in _SCALARS:
@@ -119,6 +133,26 @@ def read_document(text: str) -> Document:
 def write_document(values: Any) -> str:
     """The YAML text of plain values, which `read_document` reads back as they were."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def write_entry(key: str, value: Any) -> list[str]:
+    """The lines of one key of a mapping: a single one where it is not too long."""
+    line = _dumped({key: value}, flow=True)[1:-1]
+    if len(line) <= MAX_LINE:
+        return [line]
+    return _dumped({key: value}, flow=False).split("\n")
+
+
+def _dumped(values: Any, *, flow: bool) -> str:
+    text: str = yaml.dump(
+        values,
+        Dumper=_LineDumper,
+        default_flow_style=flow,
+        sort_keys=False,
+        allow_unicode=True,
+        width=math.inf,
+    )
+    return text.rstrip("\n")
 
 
 def _unreadable(problem: Problem) -> Document:

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.project.document import key_path, read_document, write_document
+from fairlead.project.document import (
+    MAX_LINE,
+    key_path,
+    read_document,
+    write_document,
+    write_entry,
+)
 
 scalars = st.one_of(
     st.none(),
@@ -115,6 +121,21 @@ def test_what_is_written_is_read_back(value: object) -> None:
     document = read_document(write_document({"key": value}))
     assert not document.problems
     assert document.values == {"key": value}
+
+
+@given(value=values, margin=st.sampled_from(["", "    "]))
+def test_an_entry_is_read_back_wherever_it_stands(value: object, margin: str) -> None:
+    lines = write_entry("key", value)
+    document = read_document("\n".join(["outer:", *(f"{margin}  {line}" for line in lines)]))
+    assert not document.problems
+    assert document.values == {"outer": {"key": value}}
+
+
+def test_an_entry_is_one_line_until_it_is_too_long() -> None:
+    odd = {"values": ["x\ny", "no", "1"]}
+    assert write_entry("a", odd) == [r"""a: {values: ["x\ny", 'no', '1']}"""]
+    long = write_entry("a", ["x" * MAX_LINE])
+    assert long == ["a:", "- " + "x" * MAX_LINE]
 
 
 @pytest.mark.parametrize(
