@@ -17,6 +17,7 @@ FairleadError
 │   ├── TrainingError         it cannot be fitted on this data
 │   ├── EvaluationError       predictions cannot be scored, or not by the metric asked for
 │   ├── CompileError          the fitted estimator cannot become an exact graph
+│   ├── AdoptionError         a fitted model of another origin cannot become a bundle
 │   └── ParityError           graph and estimator disagree: a bug, please report it
 ├── BundleError           whoever copied or stored the bundle: it is not what was written
 ├── StorageError          the operator: disk full, no permission
@@ -287,6 +288,19 @@ class CompileError(ModelError):
 
     def __str__(self) -> str:
         return f"family {self.family} cannot be compiled: {self.reason}"
+
+
+@dataclass(eq=False)
+class AdoptionError(ModelError):
+    """A model that was fitted elsewhere cannot become a bundle."""
+
+    code: ClassVar[str] = "adoption"
+    step: str
+    """The file, the step of a pipeline, or the column that is to blame."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the model cannot be adopted: {self.step} {self.reason}"
 
 
 @dataclass(eq=False)

@@ -30,9 +30,7 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         *(_column_line(name, column) for name, column in contract["columns"].items()),
         "",
         "## Data",
-        f"{provenance['training_rows']} training rows;",
-        f"{provenance['holdout_rows']} in the holdout,",
-        "never used for fitting or choosing.",
+        *_data_lines(provenance),
         f"Fingerprint `{provenance['data_fingerprint']}`.",
         "",
         "## Quality",
@@ -45,13 +43,37 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "Nothing is claimed about rows outside the ranges above or from another population.",
         "",
         "## How to reproduce",
-        f"Commit `{provenance['git_commit'] or 'not in a repository'}`,",
-        f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`:",
-        f"`fairlead train --candidate {manifest['candidate']}` gives the same `model.onnx`,",
+        *_recipe_lines(manifest["candidate"], provenance),
         f"SHA-256 `{provenance['graph_sha256']}`.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _data_lines(provenance: Mapping[str, Any]) -> list[str]:
+    adopted = provenance.get("adopted")
+    if adopted:
+        return [
+            f"Adopted from `{adopted['file']}`, SHA-256 `{adopted['sha256']}`,",
+            f"a fitted `{adopted['class']}`; the rows that it was fitted on are not known here.",
+            f"The figures below are of a sample of {adopted['sample_rows']} rows,",
+            "which may be among them.",
+        ]
+    return [
+        f"{provenance['training_rows']} training rows;",
+        f"{provenance['holdout_rows']} in the holdout,",
+        "never used for fitting or choosing.",
+    ]
+
+
+def _recipe_lines(candidate: str, provenance: Mapping[str, Any]) -> list[str]:
+    if provenance.get("adopted"):
+        return ["`fairlead adopt` of that file with the same sample gives the same `model.onnx`,"]
+    return [
+        f"Commit `{provenance['git_commit'] or 'not in a repository'}`,",
+        f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`:",
+        f"`fairlead train --candidate {candidate}` gives the same `model.onnx`,",
+    ]
 
 
 def _column_line(name: str, column: Mapping[str, Any]) -> str:

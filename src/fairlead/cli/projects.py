@@ -57,6 +57,29 @@ def init(
     _show_new(made, shlex.quote(str(folder or made.project.spec.name)))
 
 
+def adopt(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="joblib file of a fitted model.")],
+    data: Annotated[Path, typer.Option(help="CSV with the columns that it was fitted on.")],
+    target: Annotated[str, typer.Option(help="Its target, as the header of the CSV has it.")],
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load MODEL, which runs the code that it holds.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="Of the model; that of the file.")] = None,
+) -> None:
+    """Make a bundle of a model that was fitted elsewhere, with parity proved."""
+    from fairlead.workflows.adopt import adopt
+
+    made = adopt(model, data, target, trust=trust, name=name)
+    console = output()
+    console.print(
+        f"{model.name} is adopted: a graph of the family {made.family} that gives what it gives, "
+        f"proved on {made.compared:,} rows"
+    )
+    figures = ", ".join(f"{metric} {value:.6g}" for metric, value in made.metrics.items())
+    console.print(f"On the {made.rows:,} rows of the sample, which it may know: {figures}")
+    console.print(f"Serve it:    fairlead serve {shlex.quote(str(made.bundle))}")
+
+
 def _show_new(made: NewProject, place: str) -> None:
     console, spec = output(), made.project.spec
     features = [column for column in spec.data.columns.values() if column.role == "feature"]
