@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,9 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from fairlead.data.distribution import Histogram, Outliers
 from fairlead.errors import Violation
 
 SHOWN_TOP = 3
+BARS = "▁▂▃▄▅▆▇█"
+SPARKS = 10
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class CheckResult:
             return f"`{self.text}` does not hold"
         shown = ", ".join(map(str, self.first_rows))
         more = ", …" if self.failing > len(self.first_rows) else ""
-        return f"`{self.text}` fails in {_counted(self.failing, 'row')} (row {shown}{more})"
+        return f"`{self.text}` fails in {counted(self.failing, 'row')} (row {shown}{more})"
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,10 @@ class ColumnReport:
         broken: whether one of these breaks the contract.
         policy: what happens to those that do not, such as `median` or `clip`.
         minimum, mean, maximum: of numbers; times are seconds since 1970 in UTC.
-        distinct: number of distinct values of a category, text or boolean.
-        top: the most frequent of these with their rows.
+        distinct: number of distinct values.
+        top: the most frequent values of a category, text or boolean, with their rows.
+        outliers: of numbers, see `fairlead.data.distribution`.
+        histogram: of numbers and times.
     """
 
     name: str
@@ -76,15 +81,18 @@ class ColumnReport:
     minimum: float | None = None
     mean: float | None = None
     maximum: float | None = None
-    distinct: int | None = None
+    distinct: int = 0
     top: tuple[tuple[str, int], ...] = ()
+    outliers: Outliers | None = None
+    histogram: Histogram | None = None
 
 
-_COUNTS: Mapping[str, Callable[[ColumnReport], int]] = {
+COUNTS: Mapping[str, Callable[[ColumnReport], int]] = {
     "missing": lambda column: column.missing,
     "wrong": lambda column: column.wrong,
     "outside": lambda column: column.below + column.above,
     "unknown": lambda column: column.unknown,
+    "outliers": lambda column: column.outliers.beyond if column.outliers else 0,
 }
 
 
@@ -135,38 +143,49 @@ class DataReport:
     def render(self) -> RenderableType:
         """For a terminal: a table of the columns, then what became of the rows."""
         head = (
-            f"[bold]{escape(self.source)}[/]  {_counted(self.rows_read, 'row')}, "
-            f"{_counted(len(self.columns), 'column')}  [dim]fingerprint {self.fingerprint[:12]}[/]"
+            f"[bold]{escape(self.source)}[/]  {counted(self.rows_read, 'row')}, "
+            f"{counted(len(self.columns), 'column')}  [dim]fingerprint {self.fingerprint[:12]}[/]"
         )
         return Group(Text.from_markup(head), self._table(), *map(Text.from_markup, self._lines()))
 
     def _table(self) -> Table:
         shown = [
             name
-            for name in _COUNTS
-            if name == "missing" or any(_COUNTS[name](column) for column in self.columns)
+            for name in COUNTS
+            if name == "missing" or any(COUNTS[name](column) for column in self.columns)
         ]
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("column", overflow="fold")
         table.add_column("type")
         for name in shown:
             table.add_column(name, justify="right")
+        table.add_column("distinct", justify="right")
         table.add_column("min · mean · max, or most frequent", ratio=1, overflow="fold")
         for column in self.columns:
             role = "" if column.role == "feature" else f" ({column.role})"
             table.add_row(
                 Text(column.name, "bold red" if column.broken else ""),
                 f"{column.type}{role}",
-                *(self._share(column, _COUNTS[name](column)) for name in shown),
-                Text(_summary(column, self.rows_read)),
+                *(self._share(column, name) for name in shown),
+                f"{column.distinct:,}",
+                Text(self._shown(column)),
             )
         return table
 
-    def _share(self, column: ColumnReport, rows: int) -> Text:
+    def _share(self, column: ColumnReport, name: str) -> Text:
+        rows = COUNTS[name](column)
         if not rows:
             return Text("·", "dim")
+        if name == "outliers":
+            return Text(percent(rows, self.rows_read))
         colour = "bold red" if column.broken else "yellow"
-        return Text(f"{rows:,} ({_percent(rows, self.rows_read)})", colour)
+        return Text(f"{rows:,} ({percent(rows, self.rows_read)})", colour)
+
+    def _shown(self, column: ColumnReport) -> str:
+        told = summary(column, self.rows_read)
+        if column.histogram is None or column.type == "datetime":
+            return told
+        return f"{sparkline(column.histogram.rows)}  {told}"
 
     def _lines(self) -> Iterator[str]:
         """What stands below the table, one finding a line."""
@@ -177,16 +196,16 @@ class DataReport:
                 yield f"[yellow]![/] {column.name}: {escape('; '.join(column.policy))}"
         if self.duplicates and self.duplicates_policy != "reject":
             done = "kept" if self.duplicates_policy == "keep" else "dropped"
-            yield f"[yellow]![/] {_counted(self.duplicates, 'duplicate row')} {done}"
+            yield f"[yellow]![/] {counted(self.duplicates, 'duplicate row')} {done}"
         if self.outlier_rows:
-            yield f"[yellow]![/] {_counted(self.outlier_rows, 'row')} with outliers left out"
+            yield f"[yellow]![/] {counted(self.outlier_rows, 'row')} with outliers left out"
         for violation in self.violations:
             yield f"[red]✗[/] {escape(str(violation))}"
         for check in self.checks:
             mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
             yield f"{mark} check {escape(str(check))}"
         if self.passed:
-            kept = f"{self.rows_kept:,} of {_counted(self.rows_read, 'row')}"
+            kept = f"{self.rows_kept:,} of {counted(self.rows_read, 'row')}"
             yield f"[green]✓[/] the contract holds: {kept} to train on"
             if self.classes:
                 shares = ", ".join(
@@ -195,29 +214,39 @@ class DataReport:
                 yield f"[dim]  classes: {shares}[/]"
         else:
             failed = len(self.violations) + sum(not check.passed for check in self.checks)
-            yield f"[bold red]{_counted(failed, 'problem')}: this data cannot be trained on[/]"
+            yield f"[bold red]{counted(failed, 'problem')}: this data cannot be trained on[/]"
 
 
-def _summary(column: ColumnReport, rows: int) -> str:
+def summary(column: ColumnReport, rows: int) -> str:
+    """What stands in a column, in short: its range, or the most frequent values."""
     if column.minimum is not None and column.maximum is not None:
         if column.type == "datetime":
-            return f"{_time(column.minimum)} … {_time(column.maximum)}"
+            return f"{datetime_text(column.minimum)} … {datetime_text(column.maximum)}"
         numbers = (column.minimum, column.mean or 0.0, column.maximum)
         return " · ".join(f"{number:,.6g}" for number in numbers)
-    parts = [f"{value} {_percent(times, rows)}" for value, times in column.top[:SHOWN_TOP]]
-    rest = (column.distinct or 0) - len(parts)
+    parts = [f"{value} {percent(times, rows)}" for value, times in column.top[:SHOWN_TOP]]
+    rest = column.distinct - len(parts)
     return ", ".join([*parts, f"{rest:,} more"] if rest > 0 else parts) or "·"
 
 
-def _time(seconds: float) -> str:
+def sparkline(rows: Sequence[int]) -> str:
+    """Bars of text, as high as there are rows; several bins share one where there are many."""
+    joined = [sum(part.tolist()) for part in np.array_split(rows, min(SPARKS, len(rows)))]
+    return "".join(BARS[math.ceil((len(BARS) - 1) * bar / max(joined))] for bar in joined)
+
+
+def datetime_text(seconds: float) -> str:
+    """A time, such as `2024-01-31 12:00:00`."""
     # Unlike `datetime`, numpy knows the years before 1 and after 9999.
     return str(np.datetime64(math.floor(seconds), "s")).replace("T", " ")
 
 
-def _percent(rows: int, of: int) -> str:
+def percent(rows: int, of: int) -> str:
+    """A share of rows, such as `4.68 %`."""
     share = 100 * rows / of
     return "< 0.1 %" if 0 < share < 0.1 else f"{share:.3g} %"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as `1 row` or `2 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from fairlead.data.distribution import distribution
 from fairlead.data.encoding import UNKNOWN
 from fairlead.data.parsing import ParsedColumn
 from fairlead.data.report import ColumnReport
@@ -36,6 +37,7 @@ def summarise(
     unknown = int((known == UNKNOWN).sum()) if spec.values else 0
     measured = spec.numeric or spec.type == "datetime"
     top = [] if measured else _counts(spec, column)
+    spread = distribution(known) if measured else None
     return ColumnReport(
         name=name,
         type=spec.type,
@@ -50,8 +52,10 @@ def summarise(
         minimum=float(known.min()) if measured and len(known) else None,
         mean=_mean(known) if measured and len(known) else None,
         maximum=float(known.max()) if measured and len(known) else None,
-        distinct=None if measured else len(top),
+        distinct=spread.distinct if spread else len(top),
         top=tuple(top[:TOP]),
+        outliers=spread.outliers if spread and spec.numeric else None,
+        histogram=spread.histogram if spread else None,
     )
 
 

@@ -42,7 +42,7 @@ def report_on(path: Path, rows: str = ROWS) -> DataReport:
     return replace(report, checks=run_checks(dataset, DATA)) if dataset else report
 
 
-def shown(report: DataReport, width: int = 100) -> str:
+def shown(report: DataReport, width: int = 120) -> str:
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
         console.print(report.render())
