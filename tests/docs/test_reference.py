@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from fairlead.data.quality.records import LIMITS
 from fairlead.project.spec import ProjectSpec
 from fairlead.settings import PREFIX, Settings
 
@@ -68,3 +69,9 @@ def test_every_setting_is_documented() -> None:
     page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
     rows = [row(f"{PREFIX}{name}".upper(), field) for name, field in Settings.model_fields.items()]
     assert table(page, "Variables") == rows
+
+
+def test_every_finding_is_documented_with_its_limit() -> None:
+    page = (REFERENCE / "data.md").read_text(encoding="utf-8")
+    told = [line.split(" | ")[:2] for line in table(page, "Findings")]
+    assert told == [[f"| `{code}`", str(limit)] for code, limit in LIMITS.items()]

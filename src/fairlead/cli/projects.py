@@ -95,12 +95,20 @@ def _show_new(made: NewProject, place: str) -> None:
     console.print(f"Train it:    fairlead train {place}")
 
 
-def check(project: ProjectPath = Path(), as_json: AsJson = False) -> None:
+def check(
+    project: ProjectPath = Path(),
+    as_json: AsJson = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report to this file, too, as HTML.")
+    ] = None,
+) -> None:
     """Read the data, enforce the contract and report what was found."""
+    from fairlead.workflows.check import check
     from fairlead.workflows.load import load
-    from fairlead.workflows.read import inspect
 
-    _, report = inspect(load(project))
+    report = check(load(project))
+    if html is not None:
+        report.write_html(html)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1, allow_nan=False))
     else:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fairlead.project.columns import ColumnSpec, TargetSpec, Task
 from fairlead.project.parts import Expression, Identifier, SpecFault, SpecPart, Sticky
+from fairlead.project.quality import QualitySpec
 
 ALIAS = r"[a-z][a-z0-9_-]{0,62}"
 RESERVED_ALIASES = ("champion", "challenger", "latest")
@@ -66,6 +67,7 @@ class DataSpec(SpecPart):
     checks: tuple[Expression, ...] = ()
     """What must hold for the data: conditions on `rows` or on every row."""
     split: SplitSpec = SplitSpec()
+    quality: QualitySpec = QualitySpec()
 
     @property
     def headers(self) -> dict[str, str]:

@@ -112,6 +112,8 @@ def test_categories_are_texts_whatever_they_look_like() -> None:
         ),
         ({"target": {"name": "y", "header": " y"}}, "white space"),
         ({"decimal": ";"}, "Input should be '.' or ','"),
+        ({"quality": {"target_leakage": "refuse"}}, "'ignore', 'info', 'warn' or 'fail'"),
+        ({"quality": {"leakage": "warn"}}, "Extra inputs are not permitted"),
     ],
 )
 def test_data_that_contradict_themselves_cannot_be_built(

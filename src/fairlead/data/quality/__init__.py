@@ -1,0 +1,1 @@
+"""What in the data makes a model worse, or look better than it is: one file per subject."""
