@@ -64,23 +64,24 @@ def resampled_weights(units: int, resamples: int, seed: int) -> Iterator[Floats]
         yield counts.reshape(size, units).astype(np.float64)
 
 
-def estimate(value: float, replicates: Floats) -> Estimate:
+def estimate(value: float, replicates: Floats, level: float = COVERAGE) -> Estimate:
     """A value with the spread of its bootstrap replicates.
 
     Args:
         value: the metric on all rows.
         replicates: shape (resamples,): the metric on each resample, NaN where not defined there.
+        level: confidence of the interval.
 
     Returns:
-        Standard deviation and 2.5 % and 97.5 % quantiles of the replicates; NaN if most of the
-        resamples leave the metric undefined.
+        Standard deviation of the replicates and the quantiles between which `level` of them lie;
+        NaN if most of the resamples leave the metric undefined.
     """
     defined = replicates[np.isfinite(replicates)]
     if not math.isfinite(value):
         return Estimate(math.nan)
     if len(defined) < max(2, len(replicates) / 2):
         return Estimate(value)
-    tail = (1 - COVERAGE) / 2
+    tail = (1 - level) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return Estimate(value, *(_rounded(x) for x in (defined.std(ddof=1), low, high)))
 

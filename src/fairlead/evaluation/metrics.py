@@ -46,6 +46,25 @@ class Metric:
     needs_probabilities: bool = False
     per_class: bool = False
 
+    def of_sums(self, sums: Floats, repeats: int = 1) -> Floats:
+        """The metric of each of b resamples, the mean over the repeats.
+
+        Args:
+            sums: shape (b, repeats * m), the columns of one repeat beside those of the next.
+            repeats: of how many repeats.
+
+        Returns:
+            Shape (b, 1), or (b, k) if per class.
+        """
+        own = sums.reshape(len(sums), repeats, -1)
+        mean: Floats = self.formula(own).mean(axis=1)
+        return mean.reshape(len(sums), -1)
+
+    def position(self, name: str, classes: Sequence[str]) -> int:
+        """Which of the values of `of_sums` a name means: `recall[setosa]` that of setosa."""
+        _, label = split_name(name)
+        return 0 if label is None else classes.index(label)
+
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Quotient, NaN where the denominator is zero."""
@@ -84,9 +103,8 @@ def _parts(sums: Floats) -> tuple[Floats, Floats, Floats]:
     return true, predicted, both
 
 
-def _accuracy(sums: Floats) -> Floats:
-    true, _, both = _parts(sums)
-    return _ratio(both.sum(axis=-1), true.sum(axis=-1))
+def _right(predictions: Predictions) -> Floats:
+    return _with_count((predictions.y_true == predictions.y_pred).astype(np.float64))
 
 
 def _precision(sums: Floats) -> Floats:
@@ -238,7 +256,7 @@ def _probabilistic(
 
 
 _ALL = (
-    _labels("accuracy", _accuracy, "share"),
+    Metric("accuracy", "classification", "greater", "share", _right, _mean),
     _labels("balanced_accuracy", _balanced_accuracy, "share"),
     _labels("macro_f1", _macro_f1, "score"),
     _labels("weighted_f1", _weighted_f1, "score"),

@@ -94,8 +94,8 @@ class Estimate:
     Attributes:
         value: the metric on the rows that were scored.
         standard_error: of `value`, for another sample of rows of this size.
-        low: lower end of the 95 % interval.
-        high: upper end of the 95 % interval.
+        low: lower end of the interval, of 95 % unless another level is stated beside it.
+        high: upper end of the interval.
     """
 
     value: float

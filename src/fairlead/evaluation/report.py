@@ -17,7 +17,7 @@ from fairlead.evaluation.intervals import (
     sampling_units,
     sum_by_unit,
 )
-from fairlead.evaluation.metrics import Floats, Metric, expand_names, find_metric, split_name
+from fairlead.evaluation.metrics import Floats, Metric, expand_names, find_metric
 from fairlead.evaluation.records import Estimate, EvaluationReport, Predictions
 
 
@@ -46,8 +46,7 @@ def evaluate(
     Raises:
         EvaluationError: a metric is not known for this task, or the repeats are of other rows.
     """
-    repeats = [predictions] if isinstance(predictions, Predictions) else list(predictions)
-    _check_repeats(repeats)
+    repeats = as_repeats(predictions)
     first = repeats[0]
     names = expand_names(metrics, first.task, first.classes)
     found = [find_metric(name, first.task) for name in names]
@@ -65,13 +64,20 @@ def evaluate(
     return EvaluationReport(picked, first.rows, len(repeats))
 
 
-def _check_repeats(repeats: Sequence[Predictions]) -> None:
+def as_repeats(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
+    """Predictions as repeats of the same rows; a single one is repeated once.
+
+    Raises:
+        EvaluationError: there is none, or they are of different rows.
+    """
+    repeats = [predictions] if isinstance(predictions, Predictions) else list(predictions)
     if not repeats:
         raise EvaluationError("no predictions", "at least one repeat")
     for other in repeats[1:]:
         same = other.classes == repeats[0].classes
         if not (same and np.array_equal(other.y_true, repeats[0].y_true)):
             raise EvaluationError("repeats with different truths", "the same rows in each")
+    return repeats
 
 
 def _can_score(metric: Metric, repeats: Sequence[Predictions]) -> bool:
@@ -115,15 +121,15 @@ def _replicates(
     replicates: dict[str, Floats] = {}
     for metric in metrics:
         place = sources.index(metric.columns)
-        own = sums[..., offsets[place] : offsets[place + 1]]
-        replicates[metric.name] = metric.formula(own).mean(axis=1).reshape(resamples, -1)
+        own = sums[..., offsets[place] : offsets[place + 1]].reshape(resamples, -1)
+        replicates[metric.name] = metric.of_sums(own, len(repeats))
     return replicates
 
 
 def _pick(
     name: str, predictions: Predictions, values: dict[str, Floats], replicates: dict[str, Floats]
 ) -> Estimate:
-    base, label = split_name(name)
-    code = 0 if label is None else predictions.classes.index(label)
+    metric = find_metric(name, predictions.task)
+    base, code = metric.name, metric.position(name, predictions.classes)
     spread = replicates.get(base, np.empty((0, code + 1)))
     return estimate(float(values[base][code]), spread[:, code])
