@@ -141,18 +141,18 @@ def train(
 
 def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
     console = output()
-    champion = result.champion
+    champion, choice = result.champion, result.leaderboard.select
     if champion is None:
-        best = result.bundle()
+        chosen = result.bundle()
         console.print("Not registered, for lack of MLflow: pip install 'fairlead[mlflow]'")
-        console.print(f"Serve the best:  fairlead serve {shlex.quote(str(best.path))}")
+        console.print(f"Serve the {choice}:  fairlead serve {shlex.quote(str(chosen.path))}")
         return
     place = shlex.quote(str(project))
     shown = f"{champion.candidate} (version {champion.version})"
     if result.crowned:
         console.print(f"Champion: {shown}, the first one, by cross-validation.")
     else:
-        console.print(f"Champion is still {shown}; the best of this training is the challenger.")
+        console.print(f"Champion is still {shown}; the {choice} of this training is the challenger.")
         console.print(f"Promote it:  fairlead models promote challenger --project {place}")
     console.print(f"Serve it:    fairlead serve {place}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fairlead.errors import EvaluationError
+from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.metrics import Metric, find_metric
 from fairlead.evaluation.records import Estimate
 from fairlead.project.columns import Task
@@ -21,6 +22,7 @@ FORMAT = 1
 Interpretability = Literal["high", "medium", "low"]
 _ORDER = ("high", "medium", "low")
 _SOURCES = ("cv", "holdout", "oob")
+_COMPARISONS = ("against_best",)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Entry:
         interpretability: how well people can follow it.
         training_s: time to fit it on all training rows, seconds.
         error: why it could not be trained or bundled; None if it could.
+        against_best: the same out-of-fold rows, compared with the best; None for the best.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Entry:
     interpretability: Interpretability | None = None
     training_s: float | None = None
     error: str | None = None
+    against_best: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Leaderboard:
         entries: the candidates, in any order; `ranked` sorts them.
         unit: unit of the target, such as `USD`.
         holdout: what the holdout is, such as `random 20 %, 4,128 rows`; None if there is none.
+        select: whether the best is put forward, or the simplest within one standard error.
 
     Raises:
         EvaluationError: the metric is not one of the task.
@@ -78,6 +83,7 @@ class Leaderboard:
     entries: tuple[Entry, ...]
     unit: str | None = None
     holdout: str | None = None
+    select: Literal["best", "simplest"] = "best"
 
     def __post_init__(self) -> None:
         find_metric(self.metric, self.task)
@@ -91,7 +97,7 @@ class Leaderboard:
     def ranked(self) -> tuple[Entry, ...]:
         """Best cross-validation first, then those without one, then those that failed.
 
-        Of equals, the easier to understand comes first, then the smaller, then by name.
+        Of equals, the simpler comes first.
         """
         return tuple(sorted(self.entries, key=self._place))
 
@@ -103,9 +109,7 @@ class Leaderboard:
             entry.error is not None,
             not known,
             (-value if self.rule.better == "greater" else value) if known else 0.0,
-            _ORDER.index(entry.interpretability) if entry.interpretability else len(_ORDER),
-            math.inf if entry.size_bytes is None else entry.size_bytes,
-            entry.name,
+            _simplicity(entry),
         )
 
     @property
@@ -119,20 +123,38 @@ class Leaderboard:
         return entry.error is None and estimate is not None and estimate.is_defined
 
     def is_close(self, entry: Entry) -> bool:
-        """Whether a candidate is within one standard error of the best, and not the best."""
+        """Whether a candidate is within one standard error of the best, and not the best.
+
+        The error is that of the paired difference; only where the two were not compared on the
+        same rows is it the best's own, which is too large.
+        """
         best = self.best
         if best is None or entry == best or not self._scored(entry):
             return False
+        if entry.against_best is not None:
+            return entry.against_best.is_within_one_error
         top = best.cv[self.metric]
         return abs(entry.cv[self.metric].value - top.value) <= top.standard_error
 
+    @property
+    def simplest(self) -> Entry | None:
+        """The simplest of the best and those close to it, which may be the best itself."""
+        near = [entry for entry in self.entries if entry == self.best or self.is_close(entry)]
+        return min(near, key=_simplicity, default=None)
+
+    @property
+    def selected(self) -> Entry | None:
+        """The candidate that is put forward, as `select` says; None if there is no best."""
+        return self.best if self.select == "best" else self.simplest
+
     def records(self) -> list[dict[str, Any]]:
         """One flat dict per candidate, best first; `pandas.DataFrame(records)` is a table."""
-        best = self.best
+        best, simplest = self.best, self.simplest
         return [
             {
                 "rank": rank,
                 "best": entry == best,
+                "simplest": entry == simplest,
                 "name": entry.name,
                 "family": entry.family,
                 **{
@@ -142,29 +164,35 @@ class Leaderboard:
                     for suffix, number in (("", estimate.value), ("_se", estimate.standard_error))
                 },
                 **{name: getattr(entry, name) for name in _COSTS},
+                **{
+                    f"{name}_{what}": value
+                    for name in _COMPARISONS
+                    if (found := getattr(entry, name)) is not None
+                    for what, value in (
+                        ("difference", found.difference.value),
+                        ("difference_se", found.difference.standard_error),
+                        ("verdict", found.verdict),
+                    )
+                },
             }
             for rank, entry in enumerate(self.ranked, 1)
         ]
 
     def to_json(self) -> str:
         """The leaderboard as JSON, best first; what is not defined is null."""
-        best = self.best
+        best, simplest = self.best, self.simplest
         entries = [
             {
                 "rank": rank,
                 "best": entry == best,
-                **{name: getattr(entry, name) for name in ("name", "family")},
-                **{
-                    source: {name: e.to_dict() for name, e in getattr(entry, source).items()}
-                    for source in _SOURCES
-                },
-                **{name: getattr(entry, name) for name in _COSTS},
+                "simplest": entry == simplest,
+                **_fields(entry),
             }
             for rank, entry in enumerate(self.ranked, 1)
         ]
         document = {
             "format": FORMAT,
-            **{name: getattr(self, name) for name in ("task", "metric", "cv", "unit", "holdout")},
+            **{name: getattr(self, name) for name in _HEAD},
             "entries": entries,
         }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -218,6 +246,7 @@ class Leaderboard:
         write(leaderboard_png(self), path)
 
 
+_HEAD = ("task", "metric", "cv", "unit", "holdout", "select")
 _COSTS = (
     "latency_p50_us",
     "latency_p99_us",
@@ -229,8 +258,39 @@ _COSTS = (
 )
 
 
+def _simplicity(entry: Entry) -> tuple[float, float, float, str]:
+    """Smaller is simpler: easier to understand, then smaller, then faster, then by name."""
+    return (
+        _ORDER.index(entry.interpretability) if entry.interpretability else len(_ORDER),
+        math.inf if entry.size_bytes is None else entry.size_bytes,
+        math.inf if entry.latency_p50_us is None else entry.latency_p50_us,
+        entry.name,
+    )
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    """An entry for JSON."""
+    return {
+        **{name: getattr(entry, name) for name in ("name", "family")},
+        **{
+            source: {name: e.to_dict() for name, e in getattr(entry, source).items()}
+            for source in _SOURCES
+        },
+        **{name: getattr(entry, name) for name in _COSTS},
+        **{
+            name: None if found is None else found.to_dict()
+            for name in _COMPARISONS
+            for found in (getattr(entry, name),)
+        },
+    }
+
+
 def _entry(fields: dict[str, Any]) -> Entry:
-    rest = {name: value for name, value in fields.items() if name not in ("rank", "best")}
+    """The inverse of `_fields`; an older file has no comparisons."""
+    rest = {name: v for name, v in fields.items() if name not in ("rank", "best", "simplest")}
     for source in _SOURCES:
         rest[source] = {name: Estimate.from_dict(e) for name, e in rest[source].items()}
+    for name in _COMPARISONS:
+        if rest.get(name) is not None:
+            rest[name] = Comparison.from_dict(rest[name])
     return Entry(**rest)

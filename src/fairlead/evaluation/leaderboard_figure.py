@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from fairlead.evaluation.drawing import BLUE, GREY, ORANGE, new_figure, png, tidy
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import Estimate
-from fairlead.evaluation.tables import shown, unit_of
+from fairlead.evaluation.tables import SIMPLEST, conclusions, mark_of, shown, unit_of
 
 
 def leaderboard_png(board: Leaderboard) -> bytes:
@@ -22,7 +22,9 @@ def leaderboard_png(board: Leaderboard) -> bytes:
     """
     entries = [e for e in board.ranked if e.error is None and _defined(e.cv.get(board.metric))]
     timed = bool(entries) and all(entry.latency_p50_us for entry in entries)
-    figure = new_figure(9.5 if timed else 6.5, 1.7 + 0.34 * max(len(entries), 1))
+    said = conclusions(board)
+    height = 1.7 + 0.34 * max(len(entries), 1) + 0.17 * len(said)
+    figure = new_figure(9.5 if timed else 6.5, height)
     if timed:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
         _draw_latency(right, entries)
@@ -33,6 +35,8 @@ def leaderboard_png(board: Leaderboard) -> bytes:
     figure.suptitle(
         f"{board.metric} by cross-validation ({board.cv})", x=0.01, ha="left", fontsize=11
     )
+    if said:
+        figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=9)
     return png(figure)
 
 
@@ -41,7 +45,11 @@ def _defined(estimate: Estimate | None) -> bool:
 
 
 def _label_rows(axes: Axes, board: Leaderboard, entries: Sequence[Entry]) -> None:
-    axes.set_yticks(range(len(entries)), [entry.name for entry in entries])
+    names = [
+        f"{SIMPLEST} {entry.name}" if mark_of(board, entry) == SIMPLEST else entry.name
+        for entry in entries
+    ]
+    axes.set_yticks(range(len(entries)), names)
     for label, entry in zip(axes.get_yticklabels(), entries, strict=True):
         label.set_fontweight("bold" if entry == board.best else "normal")
     axes.set_ylim(max(len(entries), 1) - 0.4, -0.6)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NONE = "–"
 BEST = "★"
 CLOSE = "≈"
+SIMPLEST = "◆"
 
 
 def unit_of(metric: Metric, unit: str | None) -> str:
@@ -122,9 +123,17 @@ def _score(board: Leaderboard, source: str) -> Callable[[Entry], str]:
     return lambda entry: number_text(board.rule, getattr(entry, source).get(board.metric), places)
 
 
+def mark_of(board: Leaderboard, entry: Entry) -> str:
+    """What stands before a name: best, simplest of those close to it, close, or a space."""
+    if entry == board.best:
+        return BEST
+    if not board.is_close(entry):
+        return " "
+    return SIMPLEST if entry == board.simplest else CLOSE
+
+
 def _name(board: Leaderboard, entry: Entry) -> str:
-    mark = BEST if entry == board.best else CLOSE if board.is_close(entry) else " "
-    return f"{mark} {entry.name}"
+    return f"{mark_of(board, entry)} {entry.name}"
 
 
 def _cells(board: Leaderboard, entry: Entry, columns: Sequence[_Column]) -> list[str]:
@@ -147,7 +156,36 @@ def _notes(board: Leaderboard) -> list[str]:
         notes.append(f"{BEST} best in CV, which alone decides the order.")
     if any(board.is_close(entry) for entry in board.entries):
         notes[-1] += f" {CLOSE} within one standard error of it."
-    return notes
+    return notes + conclusions(board)
+
+
+def conclusions(board: Leaderboard) -> list[str]:
+    """What follows from the comparisons, as sentences."""
+    best, simplest = board.best, board.simplest
+    if best is None or simplest is None:
+        return []
+    said = []
+    if simplest != best:
+        said.append(
+            f"{SIMPLEST} {simplest.name} is the simplest within one standard error of the best"
+            f"{_difference(board, simplest)}."
+        )
+    elif any(board.is_close(entry) for entry in board.entries):
+        said.append(f"{best.name} is also the simplest within one standard error of the best.")
+    if board.select == "simplest":
+        said.append(f"Put forward: {simplest.name} (evaluation.select: simplest).")
+    return said
+
+
+def _difference(board: Leaderboard, entry: Entry) -> str:
+    """Such as `: 0.7 ± 1.2 % in between`, on the same rows."""
+    if entry.against_best is None:
+        return ""
+    found = entry.against_best.difference
+    gap = Estimate(abs(found.value), found.standard_error)
+    unit = unit_of(board.rule, board.unit)
+    text = number_text(board.rule, gap, decimals(board.rule, [gap]))
+    return f": {text}{f' {unit}' if unit else ''} in between, on the same rows"
 
 
 def _failures(board: Leaderboard) -> list[tuple[str, str]]:

@@ -148,6 +148,9 @@ class EvaluationSpec(SpecPart):
     also: tuple[str, ...] = ()
     """Further metrics to report."""
     cv: CrossValidationSpec = CrossValidationSpec()
+    select: Literal["best", "simplest"] = "best"
+    """Which candidate is put forward as the first champion and later as the challenger: the best,
+    or the simplest within one standard error of it."""
     slices: tuple[str, ...] = ()
     """Columns whose categories are scored one by one."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fairlead.bundle.measure import Measurements, measure
 from fairlead.data.enforcement import Dataset
 from fairlead.data.splits import holdout_split
 from fairlead.errors import FairleadError
+from fairlead.evaluation.comparison import Comparison, compare
 from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import EvaluationReport, Predictions
@@ -40,6 +41,7 @@ class Finished:
         parameters: as the family took them, defaults included.
         measurements: what it costs.
         figures: folder with its pictures.
+        out_of_fold: its predictions in cross-validation, one for each repeat.
     """
 
     entry: Entry
@@ -47,6 +49,7 @@ class Finished:
     parameters: Mapping[str, Any]
     measurements: Measurements
     figures: Path
+    out_of_fold: tuple[OutOfSample, ...]
 
 
 class Experiment:
@@ -128,7 +131,7 @@ class Experiment:
         shown = "holdout" if "holdout" in scored else "cv"
         figures = self._draw(candidate.name, self._predictions(scored[shown][0], shown))
         parameters = candidate.parameters.model_dump(mode="json")
-        return Finished(entry, bundle, parameters, measured, figures)
+        return Finished(entry, bundle, parameters, measured, figures, trained.out_of_fold)
 
     def _on_holdout(self, model: bytes) -> OutOfSample:
         """Score the holdout with the graph itself: what is shipped is what is measured."""
@@ -157,6 +160,18 @@ class Experiment:
             seed=self.spec.evaluation.cv.seed,
         )
 
+    def compare(
+        self, a: Sequence[OutOfSample], b: Sequence[OutOfSample], source: str = "cv"
+    ) -> Comparison:
+        """Compare what two models predict for the same rows, by the metric that ranks."""
+        return compare(
+            [self._predictions(part, source) for part in a],
+            [self._predictions(part, source) for part in b],
+            self.spec.evaluation.metric,
+            groups=self._with_role("group", self._rows(a[0], source)),
+            seed=self.spec.evaluation.cv.seed,
+        )
+
     def _draw(self, name: str, predictions: Predictions) -> Path:
         # Overwritten where they stand: another training of the project may be drawing too.
         folder = self.results / "figures" / name
@@ -167,7 +182,7 @@ class Experiment:
     def leaderboard(
         self, finished: Mapping[str, Finished], failed: Mapping[str, FairleadError]
     ) -> Leaderboard:
-        """All candidates, to be ranked by cross-validation."""
+        """All candidates, to be ranked by cross-validation, each compared with the best."""
         families = {name: spec.family for name, spec in self.spec.candidates.items()}
         entries = [result.entry for result in finished.values()]
         entries += [
@@ -175,13 +190,28 @@ class Experiment:
             for name, error in failed.items()
         ]
         order = list(families)
-        return Leaderboard(
+        board = Leaderboard(
             task=self.spec.task,
             metric=self.spec.evaluation.metric,
             cv=self._validation(),
             entries=tuple(sorted(entries, key=lambda entry: order.index(entry.name))),
             unit=self.spec.data.target.unit,
             holdout=self._holdout_text(),
+            select=self.spec.evaluation.select,
+        )
+        if board.best is None:
+            return board
+        best = board.best.name
+        compared = {
+            name: self.compare(result.out_of_fold, finished[best].out_of_fold)
+            for name, result in finished.items()
+            if name != best
+        }
+        return replace(
+            board,
+            entries=tuple(
+                replace(entry, against_best=compared.get(entry.name)) for entry in board.entries
+            ),
         )
 
     def _validation(self) -> str:

@@ -62,8 +62,9 @@ class TrainingResult:
     crowned: bool = False
 
     def bundle(self, candidate: str | None = None) -> Bundle:
-        """Load a candidate's bundle; without a name, that of the first on the leaderboard."""
-        return load_bundle(self.bundles[candidate or self.leaderboard.ranked[0].name])
+        """Load a candidate's bundle; without a name, that of the one put forward."""
+        first = self.leaderboard.selected or self.leaderboard.ranked[0]
+        return load_bundle(self.bundles[candidate or first.name])
 
 
 def train(
@@ -126,15 +127,17 @@ def train(
         progress.advance(name, 1)
     if not finished:
         raise next(iter(failed.values()))
-    leaderboard = experiment.leaderboard(finished, failed)
+    with threadpool_limits(1):
+        leaderboard = experiment.leaderboard(finished, failed)
     experiment.write(leaderboard)
     bundles = {name: result.bundle for name, result in finished.items()}
     if registry is None:
         return TrainingResult(leaderboard, bundles)
     versions = register(experiment, finished, registry, tracker)
-    if leaderboard.best is None:
+    selected = leaderboard.selected
+    if selected is None:
         return TrainingResult(leaderboard, bundles, versions)
-    current, crowned = crown(registry, project.spec.name, versions[leaderboard.best.name])
+    current, crowned = crown(registry, project.spec.name, versions[selected.name])
     return TrainingResult(leaderboard, bundles, versions, current, crowned)
 
 

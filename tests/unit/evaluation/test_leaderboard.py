@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -14,12 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead.errors import EvaluationError, StorageError
+from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import Estimate, EvaluationReport
 
 numbers = st.floats(allow_nan=True, allow_infinity=False)
 estimates = st.builds(Estimate, numbers, numbers, numbers, numbers)
 tables = st.dictionaries(st.sampled_from(["rmse", "r2"]), estimates)
+comparisons = st.builds(
+    Comparison,
+    st.just("rmse"),
+    estimates,
+    st.just(0.95),
+    st.none() | st.floats(0, 1),
+    st.sampled_from(["better", "worse", "inconclusive"]),
+    st.integers(1, 10**6),
+)
 sizes = st.none() | st.integers(0, 2**40)
 times = st.none() | st.floats(0, 1e6)
 
@@ -39,6 +50,7 @@ def entries(draw: st.DrawFn) -> Entry:
         interpretability=draw(st.sampled_from([None, "high", "medium", "low"])),
         training_s=draw(times),
         error=draw(st.none() | st.text(max_size=20)),
+        against_best=draw(st.none() | comparisons),
     )
 
 
@@ -50,6 +62,7 @@ boards = st.builds(
     st.lists(entries(), max_size=6, unique_by=lambda entry: entry.name).map(tuple),
     st.none() | st.just("USD"),
     st.none() | st.just("random 20 %, 25 rows"),
+    st.sampled_from(["best", "simplest"]),
 )
 FEW = settings(max_examples=60, deadline=None)
 
@@ -158,6 +171,51 @@ def test_close_to_the_best_is_within_one_standard_error_of_it() -> None:
     assert leaderboard.is_close(near)
     assert not leaderboard.is_close(far)
     assert not leaderboard.is_close(leaderboard.entries[0])
+
+
+def behind(gap: float, error: float) -> Comparison:
+    difference = Estimate(gap, error, gap - 2 * error, gap + 2 * error)
+    return Comparison("rmse", difference, 0.95, 0.2, "inconclusive", 100)
+
+
+def test_where_two_were_compared_the_paired_error_decides_who_is_close() -> None:
+    steady = scored("steady", 10.5, against_best=behind(0.5, 0.1))
+    shaky = scored("shaky", 12.0, against_best=behind(2.0, 3.0))
+    leaderboard = board(scored("top", 10.0), steady, shaky)
+    assert not leaderboard.is_close(steady)
+    assert leaderboard.is_close(shaky)
+
+
+def test_the_simplest_is_sought_among_the_best_and_those_close_to_it() -> None:
+    leaderboard = board(
+        scored("forest", 10.0, interpretability="medium", size_bytes=10),
+        scored("large_tree", 10.4, interpretability="high", size_bytes=20),
+        scored("small_tree", 10.5, interpretability="high", size_bytes=10),
+        scored("rules", 11.5, interpretability="high", size_bytes=1),
+    )
+    assert leaderboard.simplest == leaderboard.entries[2]
+    assert leaderboard.selected == leaderboard.entries[0]
+    assert replace(leaderboard, select="simplest").selected == leaderboard.entries[2]
+
+
+@FEW
+@given(leaderboard=boards)
+def test_the_simplest_is_never_harder_to_understand_than_the_best(
+    leaderboard: Leaderboard,
+) -> None:
+    best, simplest = leaderboard.best, leaderboard.simplest
+    assert (best is None) == (simplest is None)
+    if best is not None and simplest is not None:
+        ranks = {"high": 0, "medium": 1, "low": 2, None: 3}
+        assert ranks[simplest.interpretability] <= ranks[best.interpretability]
+
+
+def test_a_leaderboard_of_an_earlier_version_is_read() -> None:
+    document = json.loads(board(scored("a", 1.0)).to_json())
+    del document["select"]
+    for key in ("simplest", "against_best"):
+        del document["entries"][0][key]
+    assert Leaderboard.from_json(json.dumps(document)) == board(scored("a", 1.0))
 
 
 def test_records_are_flat_and_in_order() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import METRICS
 from fairlead.evaluation.records import Estimate
@@ -106,6 +108,23 @@ def test_the_best_and_those_close_to_it_are_marked() -> None:
         "hist_gradient_boosting"
     ]
     assert any(line.startswith("≈ nearly") for line in lines)
+
+
+def test_the_simplest_of_those_that_are_close_is_named_with_the_difference() -> None:
+    gap = Comparison("rmse", Estimate(190.0, 300.0), 0.95, 0.3, "inconclusive", 16_512)
+    tree = replace(
+        regression_entry("tree", 46_700.0), interpretability="high", against_best=gap
+    )
+    board = replace(housing(), entries=(*housing().entries, tree), select="simplest")
+    lines = printed(board, 100)
+    assert any(line.startswith("◆ tree") for line in lines)
+    text = " ".join(lines)
+    assert (
+        "◆ tree is the simplest within one standard error of the best: "
+        "190 ± 300 USD in between, on the same rows." in text
+    )
+    assert "Put forward: tree (evaluation.select: simplest)." in text
+    assert "| ◆ tree |" in board.markdown()
 
 
 def test_a_failed_candidate_is_the_last_row_and_says_why() -> None:
