@@ -14,6 +14,10 @@ from fairlead.models.family import FitContext, families
 from fairlead.testing.families import FamilyContract
 
 
+class TestDummy(FamilyContract):
+    family = "dummy"
+
+
 class TestRules(FamilyContract):
     family = "rules"
 

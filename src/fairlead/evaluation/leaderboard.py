@@ -22,7 +22,7 @@ FORMAT = 1
 Interpretability = Literal["high", "medium", "low"]
 _ORDER = ("high", "medium", "low")
 _SOURCES = ("cv", "holdout", "oob")
-_COMPARISONS = ("against_best",)
+_COMPARISONS = ("against_best", "against_baseline")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Entry:
         training_s: time to fit it on all training rows, seconds.
         error: why it could not be trained or bundled; None if it could.
         against_best: the same out-of-fold rows, compared with the best; None for the best.
+        against_baseline: the same, compared with the baseline; None where there is none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Entry:
     training_s: float | None = None
     error: str | None = None
     against_best: Comparison | None = None
+    against_baseline: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Leaderboard:
         unit: unit of the target, such as `USD`.
         holdout: what the holdout is, such as `random 20 %, 4,128 rows`; None if there is none.
         select: whether the best is put forward, or the simplest within one standard error.
+        baseline: what a model must beat, scored beside the candidates without being one.
 
     Raises:
         EvaluationError: the metric is not one of the task.
@@ -84,6 +87,7 @@ class Leaderboard:
     unit: str | None = None
     holdout: str | None = None
     select: Literal["best", "simplest"] = "best"
+    baseline: Entry | None = None
 
     def __post_init__(self) -> None:
         find_metric(self.metric, self.task)
@@ -143,6 +147,15 @@ class Leaderboard:
         return min(near, key=_simplicity, default=None)
 
     @property
+    def unproven(self) -> tuple[Entry, ...]:
+        """Candidates that are not shown to be better than the baseline, in their order."""
+        return tuple(
+            entry
+            for entry in self.ranked
+            if entry.against_baseline is not None and entry.against_baseline.verdict != "better"
+        )
+
+    @property
     def selected(self) -> Entry | None:
         """The candidate that is put forward, as `select` says; None if there is no best."""
         return self.best if self.select == "best" else self.simplest
@@ -193,6 +206,7 @@ class Leaderboard:
         document = {
             "format": FORMAT,
             **{name: getattr(self, name) for name in _HEAD},
+            "baseline": None if self.baseline is None else _fields(self.baseline),
             "entries": entries,
         }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -209,7 +223,10 @@ class Leaderboard:
             if document.pop("format") != FORMAT:
                 raise ValueError("another format")
             entries = tuple(_entry(fields) for fields in document.pop("entries"))
-            return cls(entries=entries, **document)
+            baseline = document.pop("baseline", None)
+            return cls(
+                entries=entries, baseline=baseline and _entry(baseline), **document
+            )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise EvaluationError(
                 f"text that is no leaderboard ({type(error).__name__})",

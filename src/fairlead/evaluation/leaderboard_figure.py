@@ -11,7 +11,15 @@ from matplotlib.ticker import FuncFormatter
 from fairlead.evaluation.drawing import BLUE, GREY, ORANGE, new_figure, png, tidy
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import Estimate
-from fairlead.evaluation.tables import SIMPLEST, conclusions, mark_of, shown, unit_of
+from fairlead.evaluation.tables import (
+    SIMPLEST,
+    conclusions,
+    decimals,
+    mark_of,
+    number_text,
+    shown,
+    unit_of,
+)
 
 
 def leaderboard_png(board: Leaderboard) -> bytes:
@@ -22,7 +30,7 @@ def leaderboard_png(board: Leaderboard) -> bytes:
     """
     entries = [e for e in board.ranked if e.error is None and _defined(e.cv.get(board.metric))]
     timed = bool(entries) and all(entry.latency_p50_us for entry in entries)
-    said = conclusions(board)
+    said = [*_baseline(board), *conclusions(board)]
     height = 1.7 + 0.34 * max(len(entries), 1) + 0.17 * len(said)
     figure = new_figure(9.5 if timed else 6.5, height)
     if timed:
@@ -38,6 +46,16 @@ def leaderboard_png(board: Leaderboard) -> bytes:
     if said:
         figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=9)
     return png(figure)
+
+
+def _baseline(board: Leaderboard) -> list[str]:
+    """The baseline in words: drawn, it would press the candidates together."""
+    estimate = board.baseline.cv.get(board.metric) if board.baseline else None
+    if estimate is None or not estimate.is_defined:
+        return []
+    unit = unit_of(board.rule, board.unit)
+    text = number_text(board.rule, estimate, decimals(board.rule, [estimate]))
+    return [f"Baseline: {text}{f' {unit}' if unit else ''}."]
 
 
 def _defined(estimate: Estimate | None) -> bool:

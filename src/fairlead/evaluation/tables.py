@@ -136,6 +136,11 @@ def _name(board: Leaderboard, entry: Entry) -> str:
     return f"{mark_of(board, entry)} {entry.name}"
 
 
+def _lines(board: Leaderboard) -> tuple[Entry, ...]:
+    """The entries from top to bottom, the baseline last."""
+    return board.ranked if board.baseline is None else (*board.ranked, board.baseline)
+
+
 def _cells(board: Leaderboard, entry: Entry, columns: Sequence[_Column]) -> list[str]:
     if entry.error is not None:
         cells = ["failed", *("" for _ in columns[1:])]
@@ -164,7 +169,7 @@ def conclusions(board: Leaderboard) -> list[str]:
     best, simplest = board.best, board.simplest
     if best is None or simplest is None:
         return []
-    said = []
+    said = _against_baseline(board)
     if simplest != best:
         said.append(
             f"{SIMPLEST} {simplest.name} is the simplest within one standard error of the best"
@@ -175,6 +180,21 @@ def conclusions(board: Leaderboard) -> list[str]:
     if board.select == "simplest":
         said.append(f"Put forward: {simplest.name} (evaluation.select: simplest).")
     return said
+
+
+def _against_baseline(board: Leaderboard) -> list[str]:
+    """Which candidates are not shown to be better than the baseline, and how likely they are."""
+    if not any(entry.against_baseline for entry in board.entries):
+        return []
+    if not board.unproven:
+        return ["Every candidate is better than the baseline, on the same rows."]
+    texts = ", ".join(f"{entry.name}{_probability(entry)}" for entry in board.unproven)
+    return [f"Not shown to be better than the baseline: {texts}."]
+
+
+def _probability(entry: Entry) -> str:
+    found = entry.against_baseline
+    return "" if found is None or found.probability is None else f" ({found.probability:.0%} sure)"
 
 
 def _difference(board: Leaderboard, entry: Entry) -> str:
@@ -232,8 +252,9 @@ def _rich_table(board: Leaderboard, columns: Sequence[_Column]) -> Table:
     table.add_column("\n  candidate", overflow="fold", min_width=12)
     for column in columns:
         table.add_column(Text("\n".join(column.title)), justify="right", no_wrap=True)
-    for entry in board.ranked:
-        style = "bold green" if entry == board.best else "dim" if entry.error is not None else ""
+    for entry in _lines(board):
+        dim = entry.error is not None or entry == board.baseline
+        style = "bold green" if entry == board.best else "dim" if dim else ""
         table.add_row(*(Text(cell) for cell in _cells(board, entry, columns)), style=style)
     return table
 
@@ -243,7 +264,7 @@ def markdown(board: Leaderboard) -> str:
     columns = _columns(board)
     titles = ["candidate", *(" ".join(filter(None, column.title)) for column in columns)]
     lines = [f"| {' | '.join(titles)} |", f"| --- |{' ---: |' * len(columns)}"]
-    for entry in board.ranked:
+    for entry in _lines(board):
         cells = _cells(board, entry, columns)
         lines.append(f"| {' | '.join(cell.strip() for cell in cells)} |")
     lines += ["", *_notes(board)]
@@ -257,7 +278,7 @@ def html(board: Leaderboard) -> str:
     columns = _columns(board)
     head = ["candidate", *("<br>".join(map(escape, column.title)) for column in columns)]
     rows = []
-    for entry in board.ranked:
+    for entry in _lines(board):
         tag = "th" if entry == board.best else "td"
         cells = (escape(cell) for cell in _cells(board, entry, columns))
         rows.append("".join(f"<{tag}>{cell}</{tag}>" for cell in cells))

@@ -20,6 +20,7 @@ from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
 
 Indices = NDArray[np.int64]
+FEW_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,27 @@ def folds(
         Fold(np.sort(train), np.sort(test), index // per_repeat)
         for index, (train, test) in enumerate(parts)
     ]
+
+
+def without_leaving_one_out(
+    cv: CrossValidationSpec, y: NDArray[Any], repeats: int = 1
+) -> CrossValidationSpec:
+    """Five folds, by class where that can be, for what cannot leave out one row at a time.
+
+    Args:
+        cv: cross-validation of the project; returned as it is unless it is `leave_one_out`.
+        y: shape (n,), class codes or numbers.
+        repeats: how often the five folds are drawn anew.
+    """
+    if cv.kind != "leave_one_out":
+        return cv
+    smallest = np.unique(y, return_counts=True)[1].min() if y.dtype.kind == "i" else 0
+    return CrossValidationSpec(
+        kind="stratified" if smallest >= FEW_FOLDS else "kfold",
+        folds=min(FEW_FOLDS, len(y)),
+        repeats=repeats,
+        seed=cv.seed,
+    )
 
 
 def _parts(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairlead.bundle.making import compile_and_prove, make_bundle
+from fairlead.bundle.making import ProvedGraph, compile_and_prove, make_bundle
 from fairlead.bundle.measure import Measurements, measure
 from fairlead.data.enforcement import Dataset
 from fairlead.data.splits import holdout_split
-from fairlead.errors import FairleadError
+from fairlead.errors import EvaluationError, FairleadError, TrainingError
 from fairlead.evaluation.comparison import Comparison, compare
 from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
@@ -22,13 +22,16 @@ from fairlead.evaluation.records import EvaluationReport, Predictions
 from fairlead.evaluation.report import evaluate
 from fairlead.graph.runtime import Session
 from fairlead.project.loading import Project
+from fairlead.project.spec import CandidateSpec
 from fairlead.storage import write_whole
-from fairlead.training.cross_validation import folds
-from fairlead.training.fitting import OutOfSample, Prediction, Trained
+from fairlead.training.cross_validation import folds, without_leaving_one_out
+from fairlead.training.fitting import Candidate, OutOfSample, Prediction, Trained, train_all
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.store import LEADERBOARD, bundle_store, results_folder
 
 PER_CLASS = ("precision", "recall")
+BASELINE = "(baseline)"
+"""No candidate can be called so."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,21 @@ class Finished:
     measurements: Measurements
     figures: Path
     out_of_fold: tuple[OutOfSample, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate that was compiled and scored, without a bundle.
+
+    Attributes:
+        graph: its proved graph.
+        parts: `cv`, `holdout` and `oob`, where there are any -> the predictions.
+        reports: the same -> metrics.
+    """
+
+    graph: ProvedGraph
+    parts: Mapping[str, tuple[OutOfSample, ...]]
+    reports: Mapping[str, EvaluationReport]
 
 
 class Experiment:
@@ -96,19 +114,13 @@ class Experiment:
             FairleadError: one of these steps failed; there is no bundle.
         """
         fitted, candidate = trained.fitted, trained.fitted.candidate
-        graph = compile_and_prove(fitted, self.X)
-        scored = {"cv": trained.out_of_fold}
-        if len(self.holdout):
-            scored["holdout"] = (self._on_holdout(graph.model),)
-        out_of_bag = fitted.out_of_bag()
-        if out_of_bag:
-            scored["oob"] = (out_of_bag,)
-        reports = {source: self._evaluate(parts, source) for source, parts in scored.items()}
+        scored = self._score(trained)
+        reports = scored.reports
         bundle = make_bundle(
             bundle_store(self.project),
             self.spec.name,
             fitted,
-            graph,
+            scored.graph,
             self.X,
             metrics={source: report.to_dict() for source, report in reports.items()},
             provenance=self.origin,
@@ -128,10 +140,49 @@ class Experiment:
             interpretability=candidate.family.interpretability,
             training_s=round(fitted.seconds, 4),
         )
-        shown = "holdout" if "holdout" in scored else "cv"
-        figures = self._draw(candidate.name, self._predictions(scored[shown][0], shown))
+        shown = "holdout" if "holdout" in reports else "cv"
+        figures = self._draw(candidate.name, self._predictions(scored.parts[shown][0], shown))
         parameters = candidate.parameters.model_dump(mode="json")
         return Finished(entry, bundle, parameters, measured, figures, trained.out_of_fold)
+
+    def _score(self, trained: Trained) -> Scored:
+        """Compile and prove a trained candidate, and evaluate it."""
+        graph = compile_and_prove(trained.fitted, self.X)
+        parts = {"cv": trained.out_of_fold}
+        if len(self.holdout):
+            parts["holdout"] = (self._on_holdout(graph.model),)
+        out_of_bag = trained.fitted.out_of_bag()
+        if out_of_bag:
+            parts["oob"] = (out_of_bag,)
+        reports = {source: self._evaluate(part, source) for source, part in parts.items()}
+        return Scored(graph, parts, reports)
+
+    def baseline(self) -> tuple[Entry, tuple[OutOfSample, ...]] | None:
+        """Train and score what a model must beat, on the rows and folds of the candidates.
+
+        With leave-one-out it has five folds instead: the row left out is of the class that has
+        one row less, so the most frequent class of a balanced problem would never be right.
+
+        Returns:
+            Its line of the leaderboard, without costs, and its predictions in cross-validation;
+            None where not even a constant can be fitted or scored.
+        """
+        evaluation, contract = self.spec.evaluation, self.dataset.contract
+        absolute = evaluation.metric in ("mae", "mape")
+        parameters = {"statistic": "median" if absolute else "mean"}
+        spec = CandidateSpec.model_validate({"family": "dummy", **parameters})
+        candidate = Candidate.of(BASELINE, spec, {}, evaluation.cv.seed)
+        coarse = without_leaving_one_out(evaluation.cv, self.y)
+        layout = self.layout if coarse == evaluation.cv else folds(coarse, self.y)
+        result = train_all([candidate], contract, self.X, self.y, layout)[BASELINE]
+        try:
+            if isinstance(result, FairleadError):
+                raise result
+            reports = self._score(result).reports
+        except (TrainingError, EvaluationError):
+            return None
+        entry = Entry(BASELINE, spec.family, reports["cv"], reports.get("holdout", {}))
+        return entry, result.out_of_fold
 
     def _on_holdout(self, model: bytes) -> OutOfSample:
         """Score the holdout with the graph itself: what is shipped is what is measured."""
@@ -182,7 +233,7 @@ class Experiment:
     def leaderboard(
         self, finished: Mapping[str, Finished], failed: Mapping[str, FairleadError]
     ) -> Leaderboard:
-        """All candidates, to be ranked by cross-validation, each compared with the best."""
+        """All candidates, each compared with the best and with the baseline."""
         families = {name: spec.family for name, spec in self.spec.candidates.items()}
         entries = [result.entry for result in finished.values()]
         entries += [
@@ -199,19 +250,27 @@ class Experiment:
             holdout=self._holdout_text(),
             select=self.spec.evaluation.select,
         )
-        if board.best is None:
-            return board
-        best = board.best.name
-        compared = {
-            name: self.compare(result.out_of_fold, finished[best].out_of_fold)
-            for name, result in finished.items()
-            if name != best
-        }
+        return self._with_comparisons(board, finished)
+
+    def _with_comparisons(self, board: Leaderboard, finished: Mapping[str, Finished]) -> Leaderboard:
+        """The leaderboard with each candidate compared with the best and with the baseline."""
+        baseline, best = self.baseline(), board.best
+
+        def compared(entry: Entry) -> Entry:
+            if entry.error is not None:
+                return entry
+            own = finished[entry.name].out_of_fold
+            others = best and entry != best and finished[best.name].out_of_fold
+            return replace(
+                entry,
+                against_best=self.compare(own, others) if others else None,
+                against_baseline=self.compare(own, baseline[1]) if baseline else None,
+            )
+
         return replace(
             board,
-            entries=tuple(
-                replace(entry, against_best=compared.get(entry.name)) for entry in board.entries
-            ),
+            entries=tuple(map(compared, board.entries)),
+            baseline=baseline and baseline[0],
         )
 
     def _validation(self) -> str:

@@ -51,6 +51,7 @@ def entries(draw: st.DrawFn) -> Entry:
         training_s=draw(times),
         error=draw(st.none() | st.text(max_size=20)),
         against_best=draw(st.none() | comparisons),
+        against_baseline=draw(st.none() | comparisons),
     )
 
 
@@ -63,6 +64,7 @@ boards = st.builds(
     st.none() | st.just("USD"),
     st.none() | st.just("random 20 %, 25 rows"),
     st.sampled_from(["best", "simplest"]),
+    st.none() | entries(),
 )
 FEW = settings(max_examples=60, deadline=None)
 
@@ -210,10 +212,27 @@ def test_the_simplest_is_never_harder_to_understand_than_the_best(
         assert ranks[simplest.interpretability] <= ranks[best.interpretability]
 
 
+def test_the_baseline_has_no_place_in_the_ranking() -> None:
+    leaderboard = replace(board(scored("a", 2.0)), baseline=scored("(baseline)", 1.0))
+    assert names(leaderboard) == ["a"]
+    assert leaderboard.best == leaderboard.entries[0]
+
+
+def test_candidates_that_are_not_shown_to_beat_the_baseline_are_named() -> None:
+    better = replace(behind(-5.0, 1.0), verdict="better")
+    leaderboard = board(
+        scored("worse", 12.0, against_baseline=replace(better, verdict="worse")),
+        scored("unsure", 9.0, against_baseline=behind(-1.0, 2.0)),
+        scored("better", 5.0, against_baseline=better),
+        scored("uncompared", 6.0),
+    )
+    assert [entry.name for entry in leaderboard.unproven] == ["unsure", "worse"]
+
+
 def test_a_leaderboard_of_an_earlier_version_is_read() -> None:
     document = json.loads(board(scored("a", 1.0)).to_json())
-    del document["select"]
-    for key in ("simplest", "against_best"):
+    del document["select"], document["baseline"]
+    for key in ("simplest", "against_best", "against_baseline"):
         del document["entries"][0][key]
     assert Leaderboard.from_json(json.dumps(document)) == board(scored("a", 1.0))
 

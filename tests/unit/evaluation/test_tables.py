@@ -127,6 +127,21 @@ def test_the_simplest_of_those_that_are_close_is_named_with_the_difference() -> 
     assert "| ◆ tree |" in board.markdown()
 
 
+def test_the_baseline_is_the_last_line_and_those_that_do_not_beat_it_are_named() -> None:
+    baseline = Entry("(baseline)", "dummy", {"rmse": Estimate(115_400.0, 900.0)})
+    unsure = Comparison("rmse", Estimate(-100.0, 300.0), 0.95, 0.63, "inconclusive", 16_512)
+    better = replace(unsure, probability=1.0, verdict="better")
+    entries = [replace(e, against_baseline=better) for e in housing().entries if e.error is None]
+    board = replace(housing(), entries=tuple(entries), baseline=baseline)
+    assert "Every candidate is better than the baseline" in board.markdown()
+    assert "| (baseline) | 115,400 ± 900 |" in board.markdown()
+    weak = replace(regression_entry("weak", 115_300.0), against_baseline=unsure)
+    board = replace(board, entries=(*entries, weak))
+    assert "Not shown to be better than the baseline: weak (63% sure)." in board._repr_html_()
+    rows = [line.split()[0] for line in printed(board, 100) if " ± 900" in line]
+    assert rows == ["(baseline)"]
+
+
 def test_a_failed_candidate_is_the_last_row_and_says_why() -> None:
     lines = printed(housing(), 100)
     rows = [line for line in lines if line.endswith("failed") or " ± 4" in line]

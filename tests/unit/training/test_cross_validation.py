@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
-from fairlead.training.cross_validation import folds
+from fairlead.training.cross_validation import folds, without_leaving_one_out
 
 
 @settings(max_examples=40, deadline=None)
@@ -92,3 +92,12 @@ def test_a_fold_that_would_be_fitted_on_one_class_is_refused() -> None:
     y = np.array([0] * 20 + [1] * 10)
     with pytest.raises(FoldsError, match="fold 1 would be fitted on rows of one class"):
         folds(CrossValidationSpec(kind="time", folds=3), y, times=np.arange(30.0))
+
+
+@pytest.mark.parametrize(("smallest", "kind"), [(5, "stratified"), (4, "kfold")])
+def test_five_folds_stand_in_for_leaving_one_out(smallest: int, kind: str) -> None:
+    y = np.repeat([0, 1], [20, smallest])
+    cv = CrossValidationSpec(kind="leave_one_out", seed=7)
+    coarse = without_leaving_one_out(cv, y, repeats=3)
+    assert (coarse.kind, coarse.folds, coarse.repeats, coarse.seed) == (kind, 5, 3, 7)
+    assert without_leaving_one_out(CrossValidationSpec(), y).kind == "kfold"

@@ -50,3 +50,22 @@ def test_a_candidate_that_fails_is_listed_with_its_reason(tmp_path: Path) -> Non
 def test_where_every_candidate_fails_the_first_reason_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="candidate extra_trees"):
         trained(tmp_path, "extra_trees", "decision_tree")
+
+
+def test_a_baseline_is_scored_beside_the_candidates_and_has_no_bundle(tmp_path: Path) -> None:
+    result = trained(tmp_path, "hist_gradient_boosting")
+    leaderboard = result.leaderboard
+    assert leaderboard.baseline is not None
+    assert leaderboard.baseline.family == "dummy"
+    assert leaderboard.baseline.cv["rmse"].value > 0
+    assert list(result.bundles) == ["hist_gradient_boosting"]
+    assert leaderboard.entries[0].against_baseline is not None
+
+
+def test_a_dummy_that_is_a_candidate_is_not_better_than_the_baseline(tmp_path: Path) -> None:
+    result = trained(tmp_path, "dummy")
+    (against,) = [entry.against_baseline for entry in result.leaderboard.entries]
+    assert against is not None
+    assert (against.difference.value, against.verdict) == (0.0, "inconclusive")
+    assert [entry.name for entry in result.leaderboard.unproven] == ["dummy"]
+    assert list(result.bundles) == ["dummy"]
