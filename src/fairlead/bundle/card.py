@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -38,6 +38,7 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "",
         "± is one standard error, in brackets the 95 % interval.",
         "",
+        *_slices(manifest.get("slices", {})),
         "## Limits",
         "Differences between candidates that are smaller than their errors are noise.",
         "Nothing is claimed about rows outside the ranges above or from another population.",
@@ -95,12 +96,50 @@ def _metric_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any] | None]])
     return lines
 
 
+def _slices(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """A table of the slices with their rows, and a mark on those worse than the whole."""
+    found = {
+        (score["column"], score["value"]): score["metric"]
+        for scores in slices.values()
+        for score in scores
+    }
+    if not found:
+        return []
+    cells = {
+        (source, score["column"], score["value"]): _slice_cell(score)
+        for source, scores in slices.items()
+        for score in scores
+    }
+    metric = next(iter(found.values()))
+    return [
+        "## Slices",
+        f"{metric} by slice. ▼ is worse than the whole, with 95 % confidence for all slices",
+        "together; in brackets the number of rows, a dash where they are too few to tell.",
+        "",
+        f"| slice | {' | '.join(slices)} |",
+        f"| --- |{' --- |' * len(slices)}",
+        *(
+            f"| {column}: {value} | "
+            + " | ".join(cells.get((source, column, value), "–") for source in slices)
+            + " |"
+            for column, value in found
+        ),
+        "",
+    ]
+
+
+def _slice_cell(score: Mapping[str, Any]) -> str:
+    mark = "▼ " if score["is_worse"] else ""
+    return f"{mark}{_estimate(score['estimate'])} ({score['rows']:,})"
+
+
 def _estimate(estimate: Mapping[str, Any] | None) -> str:
     if estimate is None or estimate.get("value") is None:
         return "–"
     text = f"{estimate['value']:.6g}"
     if estimate.get("standard_error") is not None:
-        text += f" ± {estimate['standard_error']:.3g}"
+        error = estimate["standard_error"]
+        text += f" ± {error:.3g}" if error < 1_000 else f" ± {error:.0f}"
     if estimate.get("low") is not None:
         text += f" [{estimate['low']:.6g}, {estimate['high']:.6g}]"
     return text

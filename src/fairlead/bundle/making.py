@@ -58,6 +58,7 @@ def make_bundle(
     X: NDArray[np.float64],
     *,
     metrics: Mapping[str, Any],
+    slices: Mapping[str, Any],
     provenance: Mapping[str, Any],
     description: str | None,
 ) -> Path:
@@ -70,6 +71,7 @@ def make_bundle(
         graph: the result of `compile_and_prove`.
         X: shape (n, d), the encoded training rows.
         metrics: `cv`, `holdout`, … -> metric -> estimate, as JSON values.
+        slices: `cv`, `holdout` -> scores of slices, as JSON values.
         provenance: where the model comes from, as JSON values.
         description: what the model is for.
 
@@ -90,6 +92,7 @@ def make_bundle(
         "parameters": candidate.parameters.model_dump(mode="json"),
         "contract": contract.to_json(),
         "metrics": metrics,
+        "slices": slices,
         "parity": graph.proof.to_json(),
         "provenance": {**provenance, "graph_sha256": digest(graph.model)},
     }

@@ -38,11 +38,17 @@ def sampling_units(rows: int, groups: NDArray[Any] | None, seed: int) -> NDArray
     return None
 
 
-def sum_by_unit(columns: Floats, units: NDArray[np.int64] | None) -> Floats:
-    """Sums of the rows of each unit: shape (n, m) -> (units, m)."""
+def sum_by_unit(columns: Floats, units: NDArray[np.int64] | None, count: int = 0) -> Floats:
+    """Sums of the rows of each unit: shape (n, m) -> (units, m).
+
+    Args:
+        columns: what is added up.
+        units: unit of each row; None if each row is its own.
+        count: number of units, where the last ones may have no row here.
+    """
     if units is None:
         return columns
-    return np.column_stack([np.bincount(units, weights=column) for column in columns.T])
+    return np.column_stack([np.bincount(units, column, count) for column in columns.T])
 
 
 def resampled_weights(units: int, resamples: int, seed: int) -> Iterator[Floats]:

@@ -76,6 +76,11 @@ class Predictions:
         if self.y_prob is not None and not ((self.y_prob >= 0) & (self.y_prob <= 1 + 1e-6)).all():
             raise EvaluationError("probabilities outside [0, 1], or NaN", "numbers in [0, 1]")
 
+    def take(self, rows: NDArray[np.int64]) -> Predictions:
+        """Those of some rows."""
+        y_prob = None if self.y_prob is None else self.y_prob[rows]
+        return Predictions(self.y_true[rows], self.y_pred[rows], y_prob, self.classes)
+
     @property
     def rows(self) -> int:
         """Number of rows."""

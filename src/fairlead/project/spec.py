@@ -152,7 +152,9 @@ class EvaluationSpec(SpecPart):
     """Which candidate is put forward as the first champion and later as the challenger: the best,
     or the simplest within one standard error of it."""
     slices: tuple[str, ...] = ()
-    """Columns whose categories are scored one by one."""
+    """Columns whose categories, or quarters of the range, are scored one by one."""
+    min_slice_rows: int = Field(default=30, ge=2)
+    """Smaller slices are counted, not scored."""
 
 
 class PromotionSpec(SpecPart):

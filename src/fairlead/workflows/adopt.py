@@ -135,6 +135,7 @@ def adopt(
         graph,
         dataset.X,
         metrics={SAMPLE: report.to_dict()},
+        slices={},
         provenance={
             **provenance(root),
             "data_fingerprint": dataset.fingerprint,

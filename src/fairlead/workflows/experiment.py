@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.bundle.making import ProvedGraph, compile_and_prove, make_bundle
+from fairlead.bundle.manifest import to_json
 from fairlead.bundle.measure import Measurements, measure
 from fairlead.data.enforcement import Dataset
 from fairlead.data.splits import holdout_split
@@ -20,6 +21,7 @@ from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import EvaluationReport, Predictions
 from fairlead.evaluation.report import evaluate
+from fairlead.evaluation.slices import SliceScore, cut, score_slices
 from fairlead.graph.runtime import Session
 from fairlead.project.loading import Project
 from fairlead.project.spec import CandidateSpec
@@ -27,7 +29,7 @@ from fairlead.storage import write_whole
 from fairlead.training.cross_validation import folds, without_leaving_one_out
 from fairlead.training.fitting import Candidate, OutOfSample, Prediction, Trained, train_all
 from fairlead.workflows.provenance import provenance
-from fairlead.workflows.store import LEADERBOARD, bundle_store, results_folder
+from fairlead.workflows.store import LEADERBOARD, REPORTS, bundle_store, results_folder
 
 PER_CLASS = ("precision", "recall")
 BASELINE = "(baseline)"
@@ -100,7 +102,17 @@ class Experiment:
             "training_rows": len(self.train),
             "holdout_rows": len(self.holdout),
         }
+        self.cuts = [
+            cut(name, spec.data.columns[name], self._column(name), self.train)
+            for name in spec.evaluation.slices
+        ]
         self.results = results_folder(project)
+
+    def _column(self, name: str) -> NDArray[Any]:
+        """The values of a column, whether it is a feature or not."""
+        if name in self.dataset.others:
+            return self.dataset.others[name]
+        return self.dataset.X[:, list(self.dataset.contract.columns).index(name)]
 
     def _with_role(self, role: str, rows: NDArray[np.int64]) -> NDArray[Any] | None:
         """What the column with this role holds in some rows; None if there is none."""
@@ -116,13 +128,20 @@ class Experiment:
         fitted, candidate = trained.fitted, trained.fitted.candidate
         scored = self._score(trained)
         reports = scored.reports
+        metrics = {source: report.to_dict() for source, report in reports.items()}
+        slices = {
+            source: [score.to_dict() for score in self._score_slices(parts, source)]
+            for source, parts in scored.parts.items()
+            if source != "oob" and self.cuts
+        }
         bundle = make_bundle(
             bundle_store(self.project),
             self.spec.name,
             fitted,
             scored.graph,
             self.X,
-            metrics={source: report.to_dict() for source, report in reports.items()},
+            metrics=metrics,
+            slices=slices,
             provenance=self.origin,
             description=self.spec.description,
         )
@@ -142,6 +161,8 @@ class Experiment:
         )
         shown = "holdout" if "holdout" in reports else "cv"
         figures = self._draw(candidate.name, self._predictions(scored.parts[shown][0], shown))
+        document = {"candidate": candidate.name, "metrics": metrics, "slices": slices}
+        write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
         parameters = candidate.parameters.model_dump(mode="json")
         return Finished(entry, bundle, parameters, measured, figures, trained.out_of_fold)
 
@@ -211,6 +232,17 @@ class Experiment:
             seed=self.spec.evaluation.cv.seed,
         )
 
+    def _score_slices(self, parts: Sequence[OutOfSample], source: str) -> tuple[SliceScore, ...]:
+        rows = self._rows(parts[0], source)
+        return score_slices(
+            [self._predictions(part, source) for part in parts],
+            self.spec.evaluation.metric,
+            [each.of(rows) for each in self.cuts],
+            min_rows=self.spec.evaluation.min_slice_rows,
+            groups=self._with_role("group", rows),
+            seed=self.spec.evaluation.cv.seed,
+        )
+
     def compare(
         self, a: Sequence[OutOfSample], b: Sequence[OutOfSample], source: str = "cv"
     ) -> Comparison:
@@ -260,7 +292,7 @@ class Experiment:
             if entry.error is not None:
                 return entry
             own = finished[entry.name].out_of_fold
-            others = best and entry != best and finished[best.name].out_of_fold
+            others = None if best is None or entry == best else finished[best.name].out_of_fold
             return replace(
                 entry,
                 against_best=self.compare(own, others) if others else None,
@@ -270,7 +302,7 @@ class Experiment:
         return replace(
             board,
             entries=tuple(map(compared, board.entries)),
-            baseline=baseline and baseline[0],
+            baseline=baseline[0] if baseline else None,
         )
 
     def _validation(self) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 STATE = ".fairlead"
 LEADERBOARD = "leaderboard"
+REPORTS = "reports"
 
 
 def bundle_store(project: Project) -> Path:
