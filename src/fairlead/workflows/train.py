@@ -19,6 +19,7 @@ from fairlead.registry.promotion import crown
 from fairlead.registry.records import ModelVersion
 from fairlead.training.fitting import Candidate, train_all
 from fairlead.workflows.experiment import Experiment, Finished
+from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
 
@@ -128,8 +129,7 @@ def train(
     if not finished:
         raise next(iter(failed.values()))
     with threadpool_limits(1):
-        leaderboard = experiment.leaderboard(finished, failed)
-    experiment.write(leaderboard)
+        leaderboard = rank(experiment, finished, failed)
     bundles = {name: result.bundle for name, result in finished.items()}
     if registry is None:
         return TrainingResult(leaderboard, bundles)
