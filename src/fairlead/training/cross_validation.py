@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,22 +76,72 @@ def folds(
 def without_leaving_one_out(
     cv: CrossValidationSpec, y: NDArray[Any], repeats: int = 1
 ) -> CrossValidationSpec:
-    """Five folds, by class where that can be, for what cannot leave out one row at a time.
+    """Five folds, of classes in their shares, for what cannot leave out one row at a time.
 
     Args:
-        cv: cross-validation of the project; returned as it is unless it is `leave_one_out`.
+        cv: cross-validation of the project; returned as it is unless it is `leave_one_out`, and
+            where a class, or the whole, has fewer than five rows.
         y: shape (n,), class codes or numbers.
         repeats: how often the five folds are drawn anew.
     """
-    if cv.kind != "leave_one_out":
+    classes = y.dtype.kind == "i"
+    fewest = np.unique(y, return_counts=True)[1].min() if classes else len(y)
+    if cv.kind != "leave_one_out" or fewest < FEW_FOLDS:
         return cv
-    smallest = np.unique(y, return_counts=True)[1].min() if y.dtype.kind == "i" else 0
-    return CrossValidationSpec(
-        kind="stratified" if smallest >= FEW_FOLDS else "kfold",
-        folds=min(FEW_FOLDS, len(y)),
-        repeats=repeats,
-        seed=cv.seed,
-    )
+    kind: Literal["stratified", "kfold"] = "stratified" if classes else "kfold"
+    return CrossValidationSpec(kind=kind, folds=FEW_FOLDS, repeats=repeats, seed=cv.seed)
+
+
+def growing(
+    layout: Sequence[Fold],
+    shares: Sequence[float],
+    y: NDArray[Any],
+    groups: NDArray[Any] | None,
+    seed: int,
+) -> list[list[Fold]]:
+    """The same folds, fitted on growing parts of their rows, each within the next.
+
+    Args:
+        layout: the folds.
+        shares: shares of the rows to fit on, in (0, 1].
+        y: shape (n,), class codes or numbers; classes keep their shares in every part.
+        groups: shape (n,): a group comes as a whole.
+        seed: seeds the order in which rows come.
+
+    Returns:
+        Folds for each share, which score the same rows as `layout`.
+    """
+    place = _places(y, groups, np.random.default_rng(seed))
+    return [
+        [
+            Fold(
+                _first(fold.train, place, math.ceil(share * len(fold.train))),
+                fold.test,
+                fold.repeat,
+            )
+            for fold in layout
+        ]
+        for share in shares
+    ]
+
+
+def _places(
+    y: NDArray[Any], groups: NDArray[Any] | None, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """A number for each row: those with the smallest ones come first."""
+    if groups is not None:
+        distinct, index = np.unique(groups, return_inverse=True)
+        return rng.permutation(len(distinct))[index].astype(np.float64)
+    place = rng.random(len(y))
+    if y.dtype.kind == "i":
+        for code in np.unique(y):
+            rows = np.flatnonzero(y == code)
+            place[rows] = (place[rows].argsort().argsort() + 0.5) / len(rows)
+    return place
+
+
+def _first(rows: Indices, place: NDArray[np.float64], count: int) -> Indices:
+    return np.sort(rows[np.argsort(place[rows], kind="stable")[:count]])
 
 
 def _parts(

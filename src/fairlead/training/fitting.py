@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -215,41 +215,93 @@ def train_all(
     Returns:
         Candidate name -> what came of it; an error stops its own candidate only.
     """
-    chunks: list[tuple[Candidate, list[int]]] = []
-    size = max(1, -(-len(layout) // TASKS_PER_CANDIDATE))
-    for candidate in candidates:
-        # The fit on all rows is the longest: it goes first.
-        chunks.append((candidate, []))
-        starts = range(0, len(layout), size)
-        chunks += [(candidate, list(range(len(layout))[start : start + size])) for start in starts]
+    # The fit on all rows is the longest: it goes first.
+    chunks = [
+        chunk
+        for candidate in candidates
+        for chunk in [(candidate, []), *_chunks(candidate, len(layout))]
+    ]
+    done = _collect(chunks, contract, X, y, layout, jobs, advance)
+    return {
+        name: one.error or Trained(one.fitted[0], _gather(layout, one.scored))
+        for name, one in done.items()
+    }
 
-    fitted: dict[str, Fitted] = {}
-    scored: dict[str, dict[int, Prediction]] = {candidate.name: {} for candidate in candidates}
-    failed: dict[str, dict[int, FairleadError]] = {candidate.name: {} for candidate in candidates}
+
+def cross_validate(
+    candidates: Sequence[Candidate],
+    contract: Contract,
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    layout: Sequence[Fold],
+    *,
+    jobs: int = 1,
+) -> dict[str, tuple[OutOfSample, ...] | FairleadError]:
+    """Predict rows by models that were fitted without them, as `train_all`, and no more.
+
+    Returns:
+        Candidate name -> predictions, one for each repeat; an error stops its own candidate only.
+    """
+    chunks = [chunk for candidate in candidates for chunk in _chunks(candidate, len(layout))]
+    done = _collect(chunks, contract, X, y, layout, jobs)
+    return {name: one.error or _gather(layout, one.scored) for name, one in done.items()}
+
+
+Chunk = tuple[Candidate, list[int]]
+"""A candidate with the folds, by number, that one worker fits; without any, all rows."""
+
+
+def _chunks(candidate: Candidate, folds: int) -> list[Chunk]:
+    size = max(1, -(-folds // TASKS_PER_CANDIDATE))
+    return [
+        (candidate, list(range(folds))[start : start + size]) for start in range(0, folds, size)
+    ]
+
+
+@dataclass
+class _Done:
+    """What has come of a candidate so far: models of all rows, folds by number, errors by chunk."""
+
+    fitted: list[Fitted] = field(default_factory=list)
+    scored: dict[int, Prediction] = field(default_factory=dict)
+    errors: dict[int, FairleadError] = field(default_factory=dict)
+
+    @property
+    def error(self) -> FairleadError | None:
+        """The first by chunk: which one arrives first depends on the processes."""
+        return self.errors[min(self.errors)] if self.errors else None
+
+
+def _collect(
+    chunks: Sequence[Chunk],
+    contract: Contract,
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    layout: Sequence[Fold],
+    jobs: int,
+    advance: Callable[[str, int], None] | None = None,
+) -> dict[str, _Done]:
+    """Run the chunks; candidate name -> what came of it, in the order of the chunks."""
+    done = {candidate.name: _Done() for candidate, _ in chunks}
     for index, result in _run(chunks, contract, X, y, layout, jobs):
         candidate, numbers = chunks[index]
+        one = done[candidate.name]
         if isinstance(result, FairleadError):
-            failed[candidate.name][index] = result
+            one.errors[index] = result
         elif isinstance(result, Fitted):
-            fitted[candidate.name] = result
+            one.fitted.append(result)
         else:
-            scored[candidate.name].update(zip(numbers, result, strict=True))
+            one.scored.update(zip(numbers, result, strict=True))
         if advance:
             advance(candidate.name, max(1, len(numbers)))
-    # Which error arrives first depends on the processes; which is the first of the chunks does not.
-    return {
-        name: errors[min(errors)]
-        if errors
-        else Trained(fitted[name], _gather(layout, scored[name]))
-        for name, errors in failed.items()
-    }
+    return done
 
 
 Result = Fitted | list[Prediction] | FairleadError
 
 
 def _run(
-    chunks: Sequence[tuple[Candidate, list[int]]],
+    chunks: Sequence[Chunk],
     contract: Contract,
     X: NDArray[np.float64],
     y: NDArray[Any],

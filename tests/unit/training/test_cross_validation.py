@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
-from fairlead.training.cross_validation import folds, without_leaving_one_out
+from fairlead.training.cross_validation import folds, growing, without_leaving_one_out
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,10 +96,52 @@ def test_a_fold_that_would_be_fitted_on_one_class_is_refused() -> None:
         folds(CrossValidationSpec(kind="time", folds=3), y, times=np.arange(30.0))
 
 
-@pytest.mark.parametrize(("smallest", "kind"), [(5, "stratified"), (4, "kfold")])
-def test_five_folds_stand_in_for_leaving_one_out(smallest: int, kind: str) -> None:
-    y = np.repeat([0, 1], [20, smallest])
-    cv = CrossValidationSpec(kind="leave_one_out", seed=7)
-    coarse = without_leaving_one_out(cv, y, repeats=3)
-    assert (coarse.kind, coarse.folds, coarse.repeats, coarse.seed) == (kind, 5, 3, 7)
-    assert without_leaving_one_out(CrossValidationSpec(), y).kind == "kfold"
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (np.repeat([0, 1], [20, 5]), "stratified"),
+        (np.linspace(0, 1, 5), "kfold"),
+        (np.repeat([0, 1], [20, 4]), "leave_one_out"),
+        (np.linspace(0, 1, 4), "leave_one_out"),
+    ],
+)
+def test_five_folds_stand_in_for_leaving_one_out_where_there_are_rows_for_it(
+    y: NDArray[Any], kind: str
+) -> None:
+    coarse = without_leaving_one_out(CrossValidationSpec(kind="leave_one_out"), y, repeats=3)
+    assert coarse.kind == kind
+    assert len(folds(coarse, y)) == (len(y) if kind == "leave_one_out" else 15)
+
+
+def test_no_other_cross_validation_is_replaced() -> None:
+    cv = CrossValidationSpec(kind="group")
+    assert without_leaving_one_out(cv, np.arange(100)) is cv
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=st.integers(20, 60), classes=st.integers(0, 3), seed=st.integers(0, 1000))
+def test_parts_of_the_folds_grow_within_each_other_and_score_the_same_rows(
+    rows: int, classes: int, seed: int
+) -> None:
+    y = np.arange(rows) % classes if classes else np.linspace(0, 1, rows)
+    layout = folds(CrossValidationSpec(folds=3), np.zeros(rows))
+    parts = growing(layout, [0.3, 0.6, 1.0], y, None, seed)
+    for number, fold in enumerate(layout):
+        small, middle, whole = (set(part[number].train) for part in parts)
+        assert small < middle < whole == set(fold.train)
+        assert all((part[number].test == fold.test).all() for part in parts)
+
+
+def test_every_class_keeps_its_share_in_a_small_part() -> None:
+    y = np.repeat([0, 1, 2], [60, 30, 10])
+    layout = folds(CrossValidationSpec(kind="stratified"), y)
+    (part,) = growing(layout, [0.25], y, None, seed=1)
+    counts = np.array([np.bincount(y[fold.train], minlength=3) for fold in part])
+    assert (np.abs(counts - [12, 6, 2]) <= 2).all()
+
+
+def test_groups_come_as_a_whole() -> None:
+    groups = np.repeat(np.arange(10), 5)
+    layout = folds(CrossValidationSpec(kind="group"), np.zeros(50), groups)
+    (part,) = growing(layout, [0.5], np.zeros(50), groups, seed=1)
+    assert all(len(set(groups[fold.train])) == 4 for fold in part)

@@ -11,7 +11,14 @@ from fairlead.errors import TrainingError
 from fairlead.project.columns import ColumnSpec, TargetSpec, Task
 from fairlead.project.spec import CandidateSpec, CrossValidationSpec
 from fairlead.training.cross_validation import folds
-from fairlead.training.fitting import Candidate, OutOfSample, Trained, fit, train_all
+from fairlead.training.fitting import (
+    Candidate,
+    OutOfSample,
+    Trained,
+    cross_validate,
+    fit,
+    train_all,
+)
 
 COLUMNS = {"a": ColumnSpec(type="number"), "b": ColumnSpec(type="number", nullable=True)}
 
@@ -100,3 +107,14 @@ def test_the_result_does_not_depend_on_the_number_of_processes(X: NDArray[np.flo
     assert len(parts) == 2
     assert all((a.prediction.values == b.prediction.values).all() for a, b in parts)
     assert all(a.rows.tolist() == list(range(60)) for a, _ in parts)
+
+
+def test_cross_validation_alone_gives_the_predictions_of_training(X: NDArray[np.float64]) -> None:
+    layout = folds(CrossValidationSpec(folds=3, repeats=2), X[:, 0])
+    tree = candidate("decision_tree")
+    alone = cross_validate([tree], contract("regression"), X, X[:, 0], layout)["decision_tree"]
+    whole = trained(X, 1, "decision_tree")["decision_tree"]
+    assert isinstance(alone, tuple)
+    for one, other in zip(alone, whole.out_of_fold, strict=True):
+        assert (one.rows == other.rows).all()
+        assert (one.prediction.values == other.prediction.values).all()
