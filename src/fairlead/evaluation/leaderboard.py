@@ -13,6 +13,7 @@ from fairlead.errors import EvaluationError
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.metrics import Metric, find_metric
 from fairlead.evaluation.records import Estimate
+from fairlead.evaluation.validation import Validation
 from fairlead.project.columns import Task
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Entry:
         error: why it could not be trained or bundled; None if it could.
         against_best: the same out-of-fold rows, compared with the best; None for the best.
         against_baseline: the same, compared with the baseline; None where there is none.
+        validations: what other ways to validate would have said, where they were tried.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Entry:
     error: str | None = None
     against_best: Comparison | None = None
     against_baseline: Comparison | None = None
+    validations: tuple[Validation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,9 +227,7 @@ class Leaderboard:
                 raise ValueError("another format")
             entries = tuple(_entry(fields) for fields in document.pop("entries"))
             baseline = document.pop("baseline", None)
-            return cls(
-                entries=entries, baseline=baseline and _entry(baseline), **document
-            )
+            return cls(entries=entries, baseline=baseline and _entry(baseline), **document)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise EvaluationError(
                 f"text that is no leaderboard ({type(error).__name__})",
@@ -299,15 +300,17 @@ def _fields(entry: Entry) -> dict[str, Any]:
             for name in _COMPARISONS
             for found in (getattr(entry, name),)
         },
+        "validations": [each.to_dict() for each in entry.validations],
     }
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
-    """The inverse of `_fields`; an older file has no comparisons."""
+    """The inverse of `_fields`; an older file has neither comparisons nor other validations."""
     rest = {name: v for name, v in fields.items() if name not in ("rank", "best", "simplest")}
     for source in _SOURCES:
         rest[source] = {name: Estimate.from_dict(e) for name, e in rest[source].items()}
     for name in _COMPARISONS:
         if rest.get(name) is not None:
             rest[name] = Comparison.from_dict(rest[name])
+    rest["validations"] = tuple(map(Validation.from_dict, rest.get("validations", ())))
     return Entry(**rest)

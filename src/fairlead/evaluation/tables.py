@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import Metric
 from fairlead.evaluation.records import Estimate
+from fairlead.evaluation.validation import Validation
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -212,6 +213,38 @@ def _failures(board: Leaderboard) -> list[tuple[str, str]]:
     return [(e.name, " ".join(e.error.split())) for e in board.ranked if e.error is not None]
 
 
+def _validations(board: Leaderboard) -> list[list[str]]:
+    """What other validations would have said: titles, then a row for each candidate; or nothing."""
+    rows = [entry for entry in board.ranked if entry.validations]
+    if not rows:
+        return []
+    score = _score(board, "cv")
+    places = decimals(board.rule, [entry.cv[board.metric] for entry in rows])
+    titles = [f"{each.method}, drawn {each.draws} times" for each in rows[0].validations]
+    return [
+        ["candidate", board.cv.partition(",")[0], *titles],
+        *(
+            [entry.name, score(entry), *(_spread(board, each, places) for each in entry.validations)]
+            for entry in rows
+        ),
+    ]
+
+
+def _spread(board: Leaderboard, validation: Validation, places: int) -> str:
+    """Such as `97.9 ± 2.4 (93.3 to 100.0)`: mean, standard deviation and range of the draws."""
+    mean, spread, low, high = (
+        f"{shown(board.rule, number):,.{places}f}"
+        for number in (validation.mean, validation.spread, validation.low, validation.high)
+    )
+    return f"{mean} ± {spread} ({low} to {high})"
+
+
+_ABOUT_VALIDATIONS = (
+    "The same candidates, validated otherwise: mean ± standard deviation of the draws (smallest "
+    "to largest). A single split is one of these draws."
+)
+
+
 class TerminalTable:
     """The leaderboard for a rich console: columns that find no room are left out, and named."""
 
@@ -241,6 +274,22 @@ class TerminalTable:
             yield Text(f"No room here for: {', '.join(hidden)}", style="dim")
         for name, why in _failures(self._board):
             yield Text(f"{name} failed: {why}", style="red")
+        if others := _validations(self._board):
+            yield Text(f"\n{_ABOUT_VALIDATIONS}", style="dim")
+            yield _plain_table(others)
+
+
+def _plain_table(rows: Sequence[Sequence[str]]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for number, title in enumerate(rows[0]):
+        table.add_column(Text(title), justify="right" if number else "left")
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _rich_table(board: Leaderboard, columns: Sequence[_Column]) -> Table:
@@ -270,6 +319,10 @@ def markdown(board: Leaderboard) -> str:
     lines += ["", *_notes(board)]
     if failures := _failures(board):
         lines += ["", *(f"- `{name}` failed: {why}" for name, why in failures)]
+    if others := _validations(board):
+        lines += ["", _ABOUT_VALIDATIONS, "", f"| {' | '.join(others[0])} |"]
+        lines += [f"| --- |{' ---: |' * (len(others[0]) - 1)}"]
+        lines += [f"| {' | '.join(row)} |" for row in others[1:]]
     return "\n".join(lines) + "\n"
 
 
@@ -284,6 +337,11 @@ def html(board: Leaderboard) -> str:
         rows.append("".join(f"<{tag}>{cell}</{tag}>" for cell in cells))
     failures = [f"{name} failed: {why}" for name, why in _failures(board)]
     notes = "".join(f"<p>{escape(note)}</p>" for note in [*_notes(board), *failures])
+    if others := _validations(board):
+        lines = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in others
+        )
+        notes += f"<p>{escape(_ABOUT_VALIDATIONS)}</p><table><tbody>{lines}</tbody></table>"
     return (
         f"<table><thead><tr>{''.join(f'<th>{title}</th>' for title in head)}</tr></thead>"
         f"<tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>{notes}"

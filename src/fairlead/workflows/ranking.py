@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fairlead.errors import EvaluationError, FairleadError, TrainingError
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
+from fairlead.evaluation.validation import Validation
 from fairlead.project.spec import CandidateSpec
 from fairlead.storage import write_whole
 from fairlead.training.fitting import Candidate, OutOfSample, train_all
@@ -18,7 +19,10 @@ BASELINE = "(baseline)"
 
 
 def rank(
-    experiment: Experiment, finished: Mapping[str, Finished], failed: Mapping[str, FairleadError]
+    experiment: Experiment,
+    finished: Mapping[str, Finished],
+    failed: Mapping[str, FairleadError],
+    validations: Mapping[str, tuple[Validation, ...]],
 ) -> Leaderboard:
     """Rank the candidates by cross-validation, and write JSON, Markdown and a picture.
 
@@ -26,10 +30,14 @@ def rank(
         experiment: what they share.
         finished: candidate -> what came of it.
         failed: candidate -> why nothing came of it.
+        validations: candidate -> what other ways to validate would have said.
     """
     spec = experiment.spec
     families = {name: candidate.family for name, candidate in spec.candidates.items()}
-    entries = {name: result.entry for name, result in finished.items()}
+    entries = {
+        name: replace(result.entry, validations=validations.get(name, ()))
+        for name, result in finished.items()
+    }
     entries |= {
         name: Entry(name, families[name], error=str(error)) for name, error in failed.items()
     }
@@ -95,7 +103,9 @@ def train_baseline(experiment: Experiment) -> tuple[Entry, tuple[OutOfSample, ..
         reports = experiment.score(result).reports
     except (TrainingError, EvaluationError):
         return None
-    return Entry(BASELINE, spec.family, reports["cv"], reports.get("holdout", {})), result.out_of_fold
+    return Entry(
+        BASELINE, spec.family, reports["cv"], reports.get("holdout", {})
+    ), result.out_of_fold
 
 
 def _validation(experiment: Experiment) -> str:

@@ -22,6 +22,7 @@ from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
+from fairlead.workflows.studies import other_validations
 
 
 class Progress(Protocol):
@@ -98,7 +99,7 @@ def train(
         RegistryUnavailableError: the registry does not answer; nothing was trained.
         FairleadError: every candidate failed; the first one's error.
     """
-    progress = progress or Silent()
+    progress, jobs = progress or Silent(), jobs or os.cpu_count() or 1
     experiment = Experiment(project, read(project))
     candidates = _candidates(project, only)
     if registry is not None:
@@ -112,7 +113,7 @@ def train(
         experiment.X,
         experiment.y,
         experiment.layout,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs,
         advance=progress.advance,
     )
     finished: dict[str, Finished] = {}
@@ -129,7 +130,9 @@ def train(
     if not finished:
         raise next(iter(failed.values()))
     with threadpool_limits(1):
-        leaderboard = rank(experiment, finished, failed)
+        trained = [candidate for candidate in candidates if candidate.name in finished]
+        validations = other_validations(experiment, trained, jobs)
+        leaderboard = rank(experiment, finished, failed, validations)
     bundles = {name: result.bundle for name, result in finished.items()}
     if registry is None:
         return TrainingResult(leaderboard, bundles)

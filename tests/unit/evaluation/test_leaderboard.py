@@ -18,6 +18,7 @@ from fairlead.errors import EvaluationError, StorageError
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import Estimate, EvaluationReport
+from fairlead.evaluation.validation import Validation
 
 numbers = st.floats(allow_nan=True, allow_infinity=False)
 estimates = st.builds(Estimate, numbers, numbers, numbers, numbers)
@@ -52,6 +53,7 @@ def entries(draw: st.DrawFn) -> Entry:
         error=draw(st.none() | st.text(max_size=20)),
         against_best=draw(st.none() | comparisons),
         against_baseline=draw(st.none() | comparisons),
+        validations=draw(st.sampled_from([(), (Validation("5-fold", 5, 1.0, 0.1, 0.9, 1.1),)])),
     )
 
 
@@ -232,7 +234,7 @@ def test_candidates_that_are_not_shown_to_beat_the_baseline_are_named() -> None:
 def test_a_leaderboard_of_an_earlier_version_is_read() -> None:
     document = json.loads(board(scored("a", 1.0)).to_json())
     del document["select"], document["baseline"]
-    for key in ("simplest", "against_best", "against_baseline"):
+    for key in ("simplest", "against_best", "against_baseline", "validations"):
         del document["entries"][0][key]
     assert Leaderboard.from_json(json.dumps(document)) == board(scored("a", 1.0))
 

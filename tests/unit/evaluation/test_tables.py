@@ -14,6 +14,7 @@ from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import METRICS
 from fairlead.evaluation.records import Estimate
 from fairlead.evaluation.tables import decimals, number_text, size_text, time_text
+from fairlead.evaluation.validation import Validation
 
 
 def regression_entry(name: str, rmse: float) -> Entry:
@@ -140,6 +141,18 @@ def test_the_baseline_is_the_last_line_and_those_that_do_not_beat_it_are_named()
     assert "Not shown to be better than the baseline: weak (63% sure)." in board._repr_html_()
     rows = [line.split()[0] for line in printed(board, 100) if " ± 900" in line]
     assert rows == ["(baseline)"]
+
+
+def test_other_validations_stand_in_a_table_of_their_own() -> None:
+    split = Validation("one 80/20 split", 25, 46_600.0, 1_250.0, 44_000.0, 49_000.0)
+    tried = [replace(e, validations=(split,)) for e in housing().entries if e.name == "nearly"]
+    board = replace(housing(), entries=(*housing().entries[:2], *tried))
+    row = "| nearly | 46,700 ± 450 | 46,600 ± 1,250 (44,000 to 49,000) |"
+    assert "| candidate | 5-fold | one 80/20 split, drawn 25 times |" in board.markdown()
+    assert row in board.markdown()
+    assert "46,600 ± 1,250 (44,000 to 49,000)" in board._repr_html_()
+    assert any("46,600 ± 1,250 (44,000 to 49,000)" in line for line in printed(board, 100))
+    assert max(map(len, printed(board, 80))) <= 80
 
 
 def test_a_failed_candidate_is_the_last_row_and_says_why() -> None:

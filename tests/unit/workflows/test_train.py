@@ -69,3 +69,15 @@ def test_a_dummy_that_is_a_candidate_is_not_better_than_the_baseline(tmp_path: P
     assert (against.difference.value, against.verdict) == (0.0, "inconclusive")
     assert [entry.name for entry in result.leaderboard.unproven] == ["dummy"]
     assert list(result.bundles) == ["dummy"]
+
+
+def test_leaving_one_out_is_shown_beside_five_folds_and_a_single_split(tmp_path: Path) -> None:
+    (tmp_path / "small.csv").write_text("\n".join(["a,t", *(f"{n},{n % 7}" for n in range(30))]))
+    spec = SPEC + "  line: {family: linear}\n  tree: {family: decision_tree}\n"
+    spec += "evaluation: {metric: rmse, cv: {kind: leave_one_out}}\n"
+    (tmp_path / "fairlead.yaml").write_text(spec)
+    for entry in train(load(tmp_path), jobs=1).leaderboard.entries:
+        folds, split = entry.validations
+        assert (folds.draws, split.draws) == (5, 25)
+        assert folds.spread < split.spread
+        assert split.low <= entry.cv["rmse"].value <= split.high
