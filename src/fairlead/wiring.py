@@ -52,6 +52,8 @@ def train(
     *,
     only: Sequence[str] = (),
     jobs: int = 0,
+    learning_curve: bool = False,
+    ablation: bool = False,
     progress: Progress | None = None,
     settings: Settings | None = None,
 ) -> TrainingResult:
@@ -63,6 +65,8 @@ def train(
         project: a loaded project.
         only: candidates to train; all of them if empty.
         jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
+        learning_curve: fit growing parts of the rows too, whatever the project file says.
+        ablation: fit the candidate put forward without each feature too.
         progress: told how far it is.
         settings: those of the process if not given.
 
@@ -84,5 +88,7 @@ def train(
         tracker=None if registry is None else run_tracker(project),
         only=only,
         jobs=jobs or settings.jobs,
+        learning_curve=learning_curve,
+        ablation=ablation,
         progress=progress,
     )

@@ -110,6 +110,60 @@ def test_out_of_bag_figures_are_there_for_forests(iris: Trained) -> None:
     assert oob["random_forest"]["accuracy"].value > 0.9
 
 
+@pytest.mark.parametrize("name", ["iris", "housing", "obesity"])
+def test_every_candidate_is_shown_to_be_better_than_the_baseline(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    board = request.getfixturevalue(name)[1].leaderboard
+    assert board.baseline is not None
+    assert not board.unproven
+    assert all(entry.against_baseline is not None for entry in board.entries)
+
+
+def test_a_baseline_of_balanced_classes_is_right_in_one_of_three(iris: Trained) -> None:
+    baseline = iris[1].leaderboard.baseline
+    assert baseline is not None
+    assert baseline.cv["accuracy"].value == pytest.approx(1 / 3)
+
+
+def test_the_two_best_of_iris_are_even_and_on_housing_every_other_is_worse(
+    iris: Trained, housing: Trained
+) -> None:
+    _, second, *_ = iris[1].leaderboard.ranked
+    assert second.against_best is not None
+    assert second.against_best.verdict == "inconclusive"
+    compared = [entry.against_best for entry in housing[1].leaderboard.ranked[1:]]
+    assert {found and found.verdict for found in compared} == {"worse"}
+    simplest = iris[1].leaderboard.simplest
+    assert simplest is not None
+    assert simplest.interpretability == "high"
+
+
+def test_a_single_split_of_iris_says_anything(iris: Trained) -> None:
+    for entry in iris[1].leaderboard.entries:
+        folds, split = entry.validations
+        assert split.high - split.low >= 0.06
+        assert split.spread > 2 * folds.spread
+
+
+def test_slices_stand_in_manifest_card_and_report(housing: Trained) -> None:
+    project, result = housing
+    bundle = result.bundle("boosting")
+    scores = {score["value"]: score for score in bundle.manifest["slices"]["holdout"]}
+    assert scores["ISLAND"]["estimate"]["value"] is None
+    assert scores["INLAND"]["rows"] > 1_000
+    assert not scores["INLAND"]["is_worse"]
+    report = project.root / ".fairlead" / "results" / "reports" / "boosting.json"
+    assert json.loads(report.read_bytes())["slices"] == bundle.manifest["slices"]
+    assert "ocean_proximity: INLAND" in (bundle.path / "card.md").read_text("utf-8")
+
+
+def test_the_place_and_the_income_are_what_houses_are_judged_by(housing: Trained) -> None:
+    effects = {effect.feature: effect for effect in housing[1].studies.importance}
+    for feature in ("longitude", "latitude", "median_income"):
+        assert effects[feature].is_needed
+
+
 def test_costs_are_measured(iris: Trained) -> None:
     for entry in iris[1].leaderboard.entries:
         assert entry.latency_p50_us is not None
@@ -128,9 +182,11 @@ print(json.dumps({
         hashlib.sha256((result.bundles[entry.name] / "model.onnx").read_bytes()).hexdigest(),
         {name: estimate.to_dict() for name, estimate in entry.cv.items()},
         {name: estimate.to_dict() for name, estimate in entry.holdout.items()},
+        [found and found.to_dict() for found in (entry.against_best, entry.against_baseline)],
+        json.loads((result.bundles[entry.name] / "manifest.json").read_bytes())["slices"],
     ]
     for entry in result.leaderboard.entries
-}))
+} | {"importance": [effect.to_dict() for effect in result.studies.importance]}))
 """
 
 

@@ -123,6 +123,12 @@ def train(
         list[str] | None, typer.Option(help="Train this candidate only; may be repeated.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 takes one per core.")] = 0,
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Fit growing parts of the rows, too.")
+    ] = False,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Fit without each feature, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train and compare the candidates, prove and register their bundles."""
@@ -131,11 +137,20 @@ def train(
 
     loaded = load(project)
     with training_bars() as bars:
-        result = train(loaded, only=candidate or (), jobs=jobs, progress=bars)
+        result = train(
+            loaded,
+            only=candidate or (),
+            jobs=jobs,
+            learning_curve=learning_curve,
+            ablation=ablation,
+            progress=bars,
+        )
     if as_json:
         typer.echo(result.leaderboard.to_json(), nl=False)
         return
     output().print(result.leaderboard.render())
+    for line in result.studies.conclusions():
+        output().print(line, style="dim")
     _tell_how_to_go_on(result, project)
 
 
@@ -152,7 +167,9 @@ def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
     if result.crowned:
         console.print(f"Champion: {shown}, the first one, by cross-validation.")
     else:
-        console.print(f"Champion is still {shown}; the {choice} of this training is the challenger.")
+        console.print(
+            f"Champion is still {shown}; the {choice} of this training is the challenger."
+        )
         console.print(f"Promote it:  fairlead models promote challenger --project {place}")
     console.print(f"Serve it:    fairlead serve {place}")
 

@@ -17,6 +17,8 @@ BLUE = "#0072B2"
 ORANGE = "#D55E00"
 GREY = "#767676"
 PALE = "#D9D9D9"
+INKS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""For lines side by side."""
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:

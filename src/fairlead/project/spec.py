@@ -155,6 +155,10 @@ class EvaluationSpec(SpecPart):
     """Columns whose categories, or quarters of the range, are scored one by one."""
     min_slice_rows: int = Field(default=30, ge=2)
     """Smaller slices are counted, not scored."""
+    learning_curve: bool = False
+    """Whether a training also fits growing parts of the rows; it takes about twice as long."""
+    ablation: bool = False
+    """Whether a training also fits the candidate put forward without each of its features."""
 
 
 class PromotionSpec(SpecPart):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,12 +17,12 @@ from fairlead.project.loading import Project
 from fairlead.registry.port import ModelRegistry, RunTracker
 from fairlead.registry.promotion import crown
 from fairlead.registry.records import ModelVersion
-from fairlead.training.fitting import Candidate, train_all
+from fairlead.training.fitting import Candidate, Trained, train_all
 from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
-from fairlead.workflows.studies import other_validations
+from fairlead.workflows.studies import Studies, other_validations, study
 
 
 class Progress(Protocol):
@@ -55,6 +55,7 @@ class TrainingResult:
         versions: candidate -> registered version; empty without a registry.
         champion: the champion after the training, if there is a registry.
         crowned: whether this training made the first champion.
+        studies: what features and rows are worth.
     """
 
     leaderboard: Leaderboard
@@ -62,6 +63,7 @@ class TrainingResult:
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
     champion: ModelVersion | None = None
     crowned: bool = False
+    studies: Studies = field(default_factory=Studies)
 
     def bundle(self, candidate: str | None = None) -> Bundle:
         """Load a candidate's bundle; without a name, that of the one put forward."""
@@ -76,6 +78,8 @@ def train(
     tracker: RunTracker | None = None,
     only: Sequence[str] = (),
     jobs: int = 0,
+    learning_curve: bool = False,
+    ablation: bool = False,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train, evaluate, compile, prove and register a project's candidates.
@@ -89,6 +93,8 @@ def train(
         tracker: where runs are logged; None logs none.
         only: candidates to train; all of them if empty.
         jobs: processes; 0 takes one per core.
+        learning_curve: fit growing parts of the rows too, whatever the project file says.
+        ablation: fit the candidate put forward without each feature too.
         progress: told how far it is.
 
     Returns:
@@ -116,32 +122,63 @@ def train(
         jobs=jobs,
         advance=progress.advance,
     )
+    with threadpool_limits(1):
+        finished, failed = _finish(experiment, results, progress)
+        trained = [candidate for candidate in candidates if candidate.name in finished]
+        validations = other_validations(experiment, trained, jobs)
+        leaderboard = rank(experiment, finished, failed, validations)
+    made = TrainingResult(leaderboard, {name: one.bundle for name, one in finished.items()})
+    if registry is not None:
+        made = _registered(made, experiment, finished, registry, tracker)
+    wanted = project.spec.evaluation
+    with threadpool_limits(1):
+        studies = study(
+            experiment,
+            leaderboard,
+            trained,
+            finished,
+            jobs,
+            learning_curve=learning_curve or wanted.learning_curve,
+            ablation=ablation or wanted.ablation,
+        )
+    return replace(made, studies=studies)
+
+
+def _finish(
+    experiment: Experiment,
+    results: Mapping[str, Trained | FairleadError],
+    progress: Progress,
+) -> tuple[dict[str, Finished], dict[str, FairleadError]]:
+    """Make bundles; candidate -> what came of it, and candidate -> why nothing came of it."""
     finished: dict[str, Finished] = {}
     failed: dict[str, FairleadError] = {}
     for name, result in results.items():
         try:
             if isinstance(result, FairleadError):
                 raise result
-            with threadpool_limits(1):
-                finished[name] = experiment.finish(result)
+            finished[name] = experiment.finish(result)
         except FairleadError as error:
             failed[name] = error
         progress.advance(name, 1)
     if not finished:
         raise next(iter(failed.values()))
-    with threadpool_limits(1):
-        trained = [candidate for candidate in candidates if candidate.name in finished]
-        validations = other_validations(experiment, trained, jobs)
-        leaderboard = rank(experiment, finished, failed, validations)
-    bundles = {name: result.bundle for name, result in finished.items()}
-    if registry is None:
-        return TrainingResult(leaderboard, bundles)
+    return finished, failed
+
+
+def _registered(
+    made: TrainingResult,
+    experiment: Experiment,
+    finished: Mapping[str, Finished],
+    registry: ModelRegistry,
+    tracker: RunTracker | None,
+) -> TrainingResult:
+    """Register the bundles; the candidate put forward becomes champion or challenger."""
     versions = register(experiment, finished, registry, tracker)
-    selected = leaderboard.selected
+    selected = made.leaderboard.selected
     if selected is None:
-        return TrainingResult(leaderboard, bundles, versions)
-    current, crowned = crown(registry, project.spec.name, versions[selected.name])
-    return TrainingResult(leaderboard, bundles, versions, current, crowned)
+        return replace(made, versions=versions)
+    current, crowned = crown(registry, experiment.spec.name, versions[selected.name])
+    return replace(made, versions=versions, champion=current, crowned=crowned)
 
 
 def _candidates(project: Project, only: Sequence[str]) -> list[Candidate]:

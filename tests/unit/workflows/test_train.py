@@ -52,6 +52,7 @@ def test_where_every_candidate_fails_the_first_reason_is_told(tmp_path: Path) ->
         trained(tmp_path, "extra_trees", "decision_tree")
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_baseline_is_scored_beside_the_candidates_and_has_no_bundle(tmp_path: Path) -> None:
     result = trained(tmp_path, "hist_gradient_boosting")
     leaderboard = result.leaderboard
@@ -62,6 +63,7 @@ def test_a_baseline_is_scored_beside_the_candidates_and_has_no_bundle(tmp_path: 
     assert leaderboard.entries[0].against_baseline is not None
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_dummy_that_is_a_candidate_is_not_better_than_the_baseline(tmp_path: Path) -> None:
     result = trained(tmp_path, "dummy")
     (against,) = [entry.against_baseline for entry in result.leaderboard.entries]
@@ -81,3 +83,61 @@ def test_leaving_one_out_is_shown_beside_five_folds_and_a_single_split(tmp_path:
         assert (folds.draws, split.draws) == (5, 25)
         assert folds.spread < split.spread
         assert split.low <= entry.cv["rmse"].value <= split.high
+
+
+STUDIED = """
+name: small
+task: regression
+data:
+  path: small.csv
+  target: {name: t}
+  columns:
+    a: {type: number}
+    b: {type: number}
+  derived: {double: a * 2}
+  split: {kind: SPLIT, holdout: 0.5}
+candidates:
+  tree: {family: decision_tree}
+evaluation: {metric: rmse, cv: {kind: CV, folds: 4}}
+"""
+
+
+def studied(root: Path, split: str, cv: str, jobs: int) -> TrainingResult:
+    root.mkdir()
+    rows = [f"{n % 11},{n % 7},{n % 11}" for n in range(80)]
+    (root / "small.csv").write_text("\n".join(["a,b,t", *rows]))
+    (root / "fairlead.yaml").write_text(STUDIED.replace("SPLIT", split).replace("CV", cv))
+    return train(load(root), jobs=jobs, learning_curve=True, ablation=True)
+
+
+@pytest.mark.parametrize(
+    ("split", "cv"), [("random", "kfold"), ("none", "kfold"), ("none", "leave_one_out")]
+)
+def test_what_features_and_rows_are_worth_is_studied_wherever_there_are_unseen_rows(
+    split: str, cv: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "small"
+    studies = studied(root, split, cv, jobs=1).studies
+    assert [(e.feature, e.is_needed) for e in studies.importance] == [("a", True), ("b", False)]
+    assert [effect.feature for effect in studies.ablation] == ["a", "b", "double"]
+    assert [effect.is_needed for effect in studies.ablation] == [True, False, False]
+    (curve,) = studies.learning_curves
+    assert list(curve.rows) == sorted(set(curve.rows))
+    assert curve.estimates[-1].value <= curve.estimates[0].value
+    written = {path.name for path in (root / ".fairlead" / "results").iterdir()}
+    names = ("importance", "ablation", "learning_curve", "leaderboard")
+    assert written >= {f"{name}.{kind}" for name in names for kind in ("json", "png")}
+
+
+def test_the_studies_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    one = studied(tmp_path / "one", "random", "kfold", jobs=1)
+    two = studied(tmp_path / "two", "random", "kfold", jobs=2)
+    assert one.studies == two.studies
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_costly_studies_are_made_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    studies = trained(tmp_path, "hist_gradient_boosting").studies
+    assert studies.importance
+    assert not studies.ablation
+    assert not studies.learning_curves
