@@ -78,6 +78,15 @@ def test_models_are_shown_compared_and_aliased(project: Path) -> None:
     assert "iris: lda" in fairlead("models", "show", "lda", cwd=project).stdout
     compared = fairlead("models", "compare", "lda", "decision_tree", cwd=project).stdout
     assert "cv accuracy" in compared
+    assert (
+        "On the same 150 rows of the cross-validation, accuracy of lda less decision_tree"
+        in compared
+    )
+    rows = json.loads(
+        fairlead("models", "compare", "lda", "decision_tree", "--json", cwd=project).stdout
+    )
+    assert rows[0]["name"] == "version"
+    assert rows[-1]["comparison"]["verdict"] in ("better", "worse", "inconclusive")
     fairlead("models", "alias", "staging", "lda", cwd=project)
     assert "staging" in fairlead("models", "list", cwd=project).stdout
 

@@ -86,20 +86,35 @@ def show(reference: Reference, project: ProjectOption = Path(), as_json: AsJson 
 def compare(
     a: Reference, b: Reference, project: ProjectOption = Path(), as_json: AsJson = False
 ) -> None:
-    """Compare two versions: metrics, parameters and data, side by side."""
+    """Compare two versions: metrics, parameters and data, side by side, and on the same rows."""
     from rich.table import Table
 
+    from fairlead.evaluation.metrics import find_metric
+    from fairlead.evaluation.tables import comparison_text
+    from fairlead.workflows.evidence import compare_versions
     from fairlead.workflows.models import compare
 
     loaded, registry = _open(project)
     rows = compare(registry, loaded.root, loaded.spec.name, a, b)
+    versions = [registry.resolve(loaded.spec.name, reference) for reference in (a, b)]
+    duel = compare_versions(loaded.root, loaded.spec, *versions)
+    found = duel.comparison
     if as_json:
-        typer.echo(json.dumps([vars(row) for row in rows], indent=1))
+        paired = {**vars(duel), "comparison": None if found is None else found.to_dict()}
+        both = [*map(vars, rows), {"name": "on the same rows", "a": a, "b": b, **paired}]
+        typer.echo(json.dumps(both, indent=1))
         return
     table = Table("", a, b, "", title=f"{loaded.spec.name}: {a} and {b}")
     for row in rows:
         table.add_row(row.name, _cell(row.a), _cell(row.b), "" if row.a == row.b else "differs")
     output().print(table)
+    if found is None:
+        output().print(f"Not compared on the same rows: {duel.reason}.")
+        return
+    metric = find_metric(found.metric, loaded.spec.task)
+    text = comparison_text(found, metric, a, b, loaded.spec.data.target.unit)
+    where = "holdout" if duel.source == "holdout" else "cross-validation"
+    output().print(f"On the same {found.rows:,} rows of the {where}, {text}.")
 
 
 def _cell(value: Any) -> str:

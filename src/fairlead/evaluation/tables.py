@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import Metric
 from fairlead.evaluation.records import Estimate
@@ -195,7 +196,11 @@ def _against_baseline(board: Leaderboard) -> list[str]:
 
 def _probability(entry: Entry) -> str:
     found = entry.against_baseline
-    return "" if found is None or found.probability is None else f" ({found.probability:.0%} sure)"
+    return (
+        ""
+        if found is None or found.probability is None
+        else f" ({100 * found.probability:.0f} % sure)"
+    )
 
 
 def _difference(board: Leaderboard, entry: Entry) -> str:
@@ -207,6 +212,29 @@ def _difference(board: Leaderboard, entry: Entry) -> str:
     unit = unit_of(board.rule, board.unit)
     text = number_text(board.rule, gap, decimals(board.rule, [gap]))
     return f": {text}{f' {unit}' if unit else ''} in between, on the same rows"
+
+
+def comparison_text(
+    found: Comparison, metric: Metric, a: str, b: str, unit: str | None = None
+) -> str:
+    """Such as `rmse of a less b: 22,100 [21,000, 23,300] USD (95 %): a is worse`."""
+    if not found.difference.is_defined:
+        return f"{found.metric} is not defined for both"
+    places = decimals(metric, [found.difference])
+    value, low, high = (
+        NONE if math.isnan(number) else f"{shown(metric, number):,.{places}f}"
+        for number in (found.difference.value, found.difference.low, found.difference.high)
+    )
+    named = unit_of(metric, unit)
+    verdict = f"{a} is {found.verdict}"
+    if found.verdict == "inconclusive":
+        verdict = "inconclusive"
+        if found.probability is not None:
+            verdict += f", {a} is better with {100 * found.probability:.0f} %"
+    return (
+        f"{found.metric} of {a} less {b}: {value} [{low}, {high}]{f' {named}' if named else ''} "
+        f"({100 * found.level:g} %): {verdict}"
+    )
 
 
 def _failures(board: Leaderboard) -> list[tuple[str, str]]:
@@ -224,7 +252,11 @@ def _validations(board: Leaderboard) -> list[list[str]]:
     return [
         ["candidate", board.cv.partition(",")[0], *titles],
         *(
-            [entry.name, score(entry), *(_spread(board, each, places) for each in entry.validations)]
+            [
+                entry.name,
+                score(entry),
+                *(_spread(board, each, places) for each in entry.validations),
+            ]
             for entry in rows
         ),
     ]

@@ -26,6 +26,7 @@ from fairlead.project.loading import Project
 from fairlead.storage import write_whole
 from fairlead.training.cross_validation import folds, without_leaving_one_out
 from fairlead.training.fitting import OutOfSample, Prediction, Trained
+from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.store import REPORTS, bundle_store, results_folder
 
@@ -147,6 +148,8 @@ class Experiment:
             provenance=self.origin,
             description=self.spec.description,
         )
+        shown = "holdout" if "holdout" in reports else "cv"
+        keep(self.project.root, bundle.name, self._evidence(scored.parts[shown], shown))
         measured = measure(bundle)
         entry = Entry(
             name=candidate.name,
@@ -161,12 +164,22 @@ class Experiment:
             interpretability=candidate.family.interpretability,
             training_s=round(fitted.seconds, 4),
         )
-        shown = "holdout" if "holdout" in reports else "cv"
         figures = self._draw(candidate.name, self.predictions(scored.parts[shown][0], shown))
         document = {"candidate": candidate.name, "metrics": metrics, "slices": slices}
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
         parameters = candidate.parameters.model_dump(mode="json")
         return Finished(entry, bundle, parameters, measured, figures, trained.out_of_fold)
+
+    def _evidence(self, parts: Sequence[OutOfSample], source: str) -> Evidence:
+        rows = self.rows(parts[0], source)
+        groups = self.with_role("group", rows)
+        return Evidence(
+            source,
+            self.dataset.fingerprint,
+            self.dataset.rows[rows],
+            [self.predictions(part, source) for part in parts],
+            None if groups is None else np.unique(groups, return_inverse=True)[1],
+        )
 
     def score(self, trained: Trained) -> Scored:
         """Compile and prove a trained candidate, and evaluate it.

@@ -26,3 +26,8 @@ def bundles_of(root: Path) -> Path:
 def results_folder(project: Project) -> Path:
     """Folder of leaderboard and figures."""
     return project.root / STATE / "results"
+
+
+def predictions_of(root: Path, digest: str) -> Path:
+    """File with what a bundle predicted for rows it never saw."""
+    return root / STATE / "results" / "predictions" / f"{digest}.npz"

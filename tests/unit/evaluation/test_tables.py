@@ -13,7 +13,7 @@ from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import METRICS
 from fairlead.evaluation.records import Estimate
-from fairlead.evaluation.tables import decimals, number_text, size_text, time_text
+from fairlead.evaluation.tables import comparison_text, decimals, number_text, size_text, time_text
 from fairlead.evaluation.validation import Validation
 
 
@@ -113,9 +113,7 @@ def test_the_best_and_those_close_to_it_are_marked() -> None:
 
 def test_the_simplest_of_those_that_are_close_is_named_with_the_difference() -> None:
     gap = Comparison("rmse", Estimate(190.0, 300.0), 0.95, 0.3, "inconclusive", 16_512)
-    tree = replace(
-        regression_entry("tree", 46_700.0), interpretability="high", against_best=gap
-    )
+    tree = replace(regression_entry("tree", 46_700.0), interpretability="high", against_best=gap)
     board = replace(housing(), entries=(*housing().entries, tree), select="simplest")
     lines = printed(board, 100)
     assert any(line.startswith("◆ tree") for line in lines)
@@ -138,7 +136,7 @@ def test_the_baseline_is_the_last_line_and_those_that_do_not_beat_it_are_named()
     assert "| (baseline) | 115,400 ± 900 |" in board.markdown()
     weak = replace(regression_entry("weak", 115_300.0), against_baseline=unsure)
     board = replace(board, entries=(*entries, weak))
-    assert "Not shown to be better than the baseline: weak (63% sure)." in board._repr_html_()
+    assert "Not shown to be better than the baseline: weak (63 % sure)." in board._repr_html_()
     rows = [line.split()[0] for line in printed(board, 100) if " ± 900" in line]
     assert rows == ["(baseline)"]
 
@@ -181,3 +179,27 @@ def test_an_empty_leaderboard_can_be_shown() -> None:
     empty = Leaderboard("classification", "accuracy", "5-fold, 0 rows", ())
     assert printed(empty, 80)
     assert empty.markdown()
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "verdict", "text"),
+    [
+        (22_150.0, 21_000.0, "worse", "22,150 [21,000, 23,300] USD (95 %): ridge is worse"),
+        (
+            150.0,
+            -1_000.0,
+            "inconclusive",
+            "150 [-1,000, 23,300] USD (95 %): inconclusive, ridge is better with 40 %",
+        ),
+    ],
+)
+def test_a_comparison_is_a_sentence(value: float, low: float, verdict: str, text: str) -> None:
+    difference = Estimate(value, 575.0, low, 23_300.0)
+    found = Comparison("rmse", difference, 0.95, 0.4, verdict, 4128)  # type: ignore[arg-type]
+    said = comparison_text(found, METRICS["rmse"], "ridge", "boosting", "USD")
+    assert said == f"rmse of ridge less boosting: {text}"
+
+
+def test_a_comparison_that_is_not_defined_says_so() -> None:
+    found = Comparison("mape", Estimate(math.nan), 0.95, None, "inconclusive", 9)
+    assert comparison_text(found, METRICS["mape"], "a", "b") == "mape is not defined for both"
