@@ -1,4 +1,4 @@
-"""Keeps what each bundle predicted for rows it never saw, so that versions can be compared later."""
+"""Keeps what each bundle predicted for rows it never saw, to compare versions later."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def keep(root: Path, digest: str, evidence: Evidence) -> None:
         StorageError: it could not be written.
     """
     first = evidence.repeats[0]
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         "source": np.array(evidence.source),
         "fingerprint": np.array(evidence.fingerprint),
         "classes": np.array(first.classes, np.str_),
@@ -80,7 +80,7 @@ def keep(root: Path, digest: str, evidence: Evidence) -> None:
     if evidence.groups is not None:
         arrays["groups"] = evidence.groups
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    np.savez_compressed(buffer, **arrays)
     write_whole(predictions_of(root, digest), buffer.getvalue())
 
 
@@ -97,13 +97,11 @@ def recall(root: Path, digest: str) -> Evidence | None:
         ]
         names = (str(stored["source"]), str(stored["fingerprint"]))
         return Evidence(*names, stored["rows"], repeats, stored.get("groups"))
-    except (OSError, ValueError, KeyError, EvaluationError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, EvaluationError, zipfile.BadZipFile):
         return None
 
 
-def compare_versions(
-    root: Path, spec: ProjectSpec, a: ModelVersion, b: ModelVersion
-) -> Duel:
+def compare_versions(root: Path, spec: ProjectSpec, a: ModelVersion, b: ModelVersion) -> Duel:
     """Compare two versions by the project's metric, on rows that neither has seen.
 
     Args:
