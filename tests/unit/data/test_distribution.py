@@ -20,7 +20,8 @@ def test_each_number_is_in_one_bin(values: np.ndarray[tuple[int], np.dtype[np.fl
     spread = distribution(values)
     assert spread.distinct == len(np.unique(values))
     if spread.histogram is None:
-        assert not np.isfinite(np.ptp(values.astype(np.longdouble)).astype(np.float64))
+        with np.errstate(over="ignore"):
+            assert not np.isfinite(np.ptp(values))
         return
     assert sum(spread.histogram.rows) == len(values)
     assert len(spread.histogram.rows) <= BINS
