@@ -24,6 +24,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -216,7 +217,7 @@ class Drill:
         *,
         seen: int,
         never: str | None = None,
-        may_lose: set[int] = frozenset(),  # type: ignore[assignment]
+        may_lose: AbstractSet[int] = frozenset(),
     ) -> list[Claim]:
         self._move(self.versions["lda"])
         fleet = Fleet(self.project)
