@@ -109,16 +109,7 @@ def load_bundle(path: Path | str) -> Bundle:
     Raises:
         BundleError: it is not what was written; all faults are listed.
     """
-    path = Path(path)
-    bundle = Bundle(path, check_files(path))
-    golden = bundle.golden()
-    differing = differing_rows(golden, bundle.score(bundle.encode(golden["records"])))
-    if differing:
-        raise BundleError(
-            path,
-            (f"golden rows {differing[:5]} are scored differently here; the runtime differs",),
-        )
-    return bundle
+    return _load(Path(path), complete=False)
 
 
 def verify_bundle(path: Path | str) -> Bundle:
@@ -127,8 +118,19 @@ def verify_bundle(path: Path | str) -> Bundle:
     Raises:
         BundleError: it is not what was written; all faults are listed.
     """
-    check_files(Path(path), complete=True)
-    return load_bundle(path)
+    return _load(Path(path), complete=True)
+
+
+def _load(path: Path, *, complete: bool) -> Bundle:
+    bundle = Bundle(path, check_files(path, complete=complete))
+    golden = bundle.golden()
+    differing = differing_rows(golden, bundle.score(bundle.encode(golden["records"])))
+    if differing:
+        raise BundleError(
+            path,
+            (f"golden rows {differing[:5]} are scored differently here; the runtime differs",),
+        )
+    return bundle
 
 
 def scores(session: Session, X: NDArray[np.float64], classes: NDArray[Any]) -> Scores:
