@@ -89,7 +89,7 @@ def make_bundle(
         "name": name,
         "candidate": candidate.name,
         "family": candidate.family_name,
-        "parameters": candidate.parameters.model_dump(mode="json"),
+        "parameters": candidate.recorded(),
         "contract": contract.to_json(),
         "metrics": metrics,
         "slices": slices,

@@ -53,6 +53,18 @@ class Graph:
         )
         return output
 
+    def smallest(self, value: str, count: int) -> tuple[str, str]:
+        """The smallest of each row, rising: [n, m] to values and positions, each [n, count].
+
+        Of equals, the one that stands first comes first; NaN must not be among them.
+        """
+        name = f"v{len(self._nodes)}"
+        outputs = [f"{name}_values", f"{name}_positions"]
+        size = self.constant(np.array([count], np.int64))
+        options = {"axis": 1, "largest": 0, "sorted": 1}
+        self._nodes.append(helper.make_node("TopK", [value, size], outputs, **options))
+        return outputs[0], outputs[1]
+
     def name(self, value: str, name: str) -> None:
         """Have a value called so in the finished model; the input keeps its own name."""
         if value != INPUT:

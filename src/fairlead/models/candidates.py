@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from fairlead.errors import Problem
 from fairlead.models.family import families, family
 from fairlead.project.problems import closest, refusals, shown
-from fairlead.project.spec import CandidateSpec, ProjectSpec
+from fairlead.project.spec import CandidateSpec, DataSpec, ProjectSpec
 
 
 def check_candidates(spec: ProjectSpec) -> list[Problem]:
@@ -27,6 +27,7 @@ def check_candidates(spec: ProjectSpec) -> list[Problem]:
 
 
 def _problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
+    yield from _feature_problems(candidate, spec.data)
     if candidate.family not in families():
         known = closest(candidate.family, sorted(families()))
         yield Problem("family", shown(candidate.family), known)
@@ -48,3 +49,32 @@ def _problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
         yield from (refusal.problem for refusal in found)
         return
     yield from chosen.problems(parameters, spec.data, spec.task)
+
+
+def _feature_problems(candidate: CandidateSpec, data: DataSpec) -> Iterator[Problem]:
+    """What is wrong with the columns that a candidate leaves out or looks for neighbours in."""
+    features = [name for name, column in data.columns.items() if column.role == "feature"]
+    known = [*features, *data.derived]
+    for index, name in enumerate(candidate.without):
+        if name not in known:
+            yield Problem(f"without[{index}]", shown(name), closest(name, known))
+    if set(known) <= set(candidate.without) and candidate.neighbours is None:
+        yield Problem("without", "every feature", "at least one feature that is left")
+    if candidate.neighbours is None:
+        return
+    for name in candidate.neighbours.columns:
+        where, column = f"neighbours.columns.{name}", data.columns.get(name)
+        if column is None or name not in features:
+            yield Problem(where, shown(name), closest(name, features))
+        elif not column.numeric:
+            yield Problem(where, f"`{name}`, a {column.type}", "a number or an integer")
+        elif column.nullable and column.missing is None:
+            found = f"`{name}`, which may be missing"
+            yield Problem(where, found, "a column that is filled, or may not be missing")
+    averaged = [*known, data.target.name]
+    for index, name in enumerate(candidate.neighbours.mean):
+        where, column = f"neighbours.mean[{index}]", data.columns.get(name)
+        if name not in averaged:
+            yield Problem(where, shown(name), closest(name, averaged))
+        elif column is not None and not column.numeric and column.type != "boolean":
+            yield Problem(where, f"`{name}`, a {column.type}", "a number, an integer or a boolean")

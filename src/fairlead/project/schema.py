@@ -19,11 +19,12 @@ def project_schema(families: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """
     schema = ProjectSpec.model_json_schema()
     definitions = schema.pop("$defs")
+    common = definitions[CandidateSpec.__name__]["properties"]
     branches = []
     for name, parameters in sorted(families.items()):
         own, inner = _hoisted(name, parameters)
         definitions |= inner
-        own["properties"] = {"family": {"const": name}, **own.get("properties", {})}
+        own["properties"] = {**common, "family": {"const": name}, **own.get("properties", {})}
         definitions[name] = own
         when = {"properties": {"family": {"const": name}}}
         branches.append({"if": when, "then": {"$ref": f"#/$defs/{name}"}})
@@ -31,10 +32,11 @@ def project_schema(families: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "description": CandidateSpec.__doc__,
         "type": "object",
         "properties": {
+            **common,
             "family": {
                 "description": CandidateSpec.model_fields["family"].description,
                 "enum": sorted(families),
-            }
+            },
         },
         "required": ["family"],
         **({"allOf": branches} if branches else {}),

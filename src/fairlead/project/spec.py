@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from fairlead.project.columns import ColumnSpec, TargetSpec, Task
+from fairlead.project.neighbours import NeighboursSpec
 from fairlead.project.parts import Expression, Identifier, SpecFault, SpecPart, Sticky
 from fairlead.project.quality import QualitySpec
 
@@ -114,10 +115,14 @@ class CandidateSpec(BaseModel):
 
     family: str
     """Name of an installed family, such as `random_forest`."""
+    without: tuple[Identifier, ...] = ()
+    """Features and derived columns that this candidate does not get."""
+    neighbours: NeighboursSpec | None = None
+    """Further features, taken from the nearest training rows."""
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything but the family, as written; the family checks it."""
+        """The parameters of the family, as written; the family checks them."""
         return dict(self.__pydantic_extra__ or {})
 
 

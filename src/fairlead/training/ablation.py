@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from fairlead.data.contract import Contract
 from fairlead.errors import TrainingError
 from fairlead.project.derived import parse_derived
+from fairlead.project.neighbours import NeighboursSpec
 from fairlead.training.fitting import Candidate
 
 
@@ -25,18 +27,27 @@ def without(
         X: shape (n, d), encoded rows.
 
     Returns:
-        Candidate, contract and rows without it, and without every derived column that needs it.
+        Candidate, contract and rows without it, and without all that needs it.
 
     Raises:
         TrainingError: no other column is left.
     """
-    gone = {feature}
-    for name, expression in parse_derived(contract.columns, candidate.derived).items():
+    gone, features = {feature}, candidate.features
+    for name, expression in parse_derived(contract.columns, features.derived).items():
         if gone & set(expression.names):
             gone.add(name)
     kept = [index for index, name in enumerate(contract.columns) if name not in gone]
     if not kept:
         raise TrainingError(candidate.name, f"{feature} is its only column")
     columns = {name: column for name, column in contract.columns.items() if name not in gone}
-    derived = {name: text for name, text in candidate.derived.items() if name not in gone}
-    return replace(candidate, derived=derived), replace(contract, columns=columns), X[:, kept]
+    derived = {name: text for name, text in features.derived.items() if name not in gone}
+    rest = replace(features, derived=derived, neighbours=_fewer(features.neighbours, gone))
+    return replace(candidate, features=rest), replace(contract, columns=columns), X[:, kept]
+
+
+def _fewer(neighbours: NeighboursSpec | None, gone: Container[str]) -> NeighboursSpec | None:
+    """Neighbours that average what is left; none where they cannot be found any more."""
+    if neighbours is None or any(name in gone for name in neighbours.columns):
+        return None
+    mean = tuple(name for name in neighbours.mean if name not in gone)
+    return neighbours.model_copy(update={"mean": mean}) if mean else None

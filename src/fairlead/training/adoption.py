@@ -129,6 +129,7 @@ class Followed:
             high=np.full(len(names), np.inf),
             fill=np.full(len(names), np.nan),
             derived={},
+            neighbours=None,
             picked=np.array([column.source for column in columns], np.int64),
             late_fill=np.array([self._fill(column) for column in columns], np.float64),
             codes=np.array(

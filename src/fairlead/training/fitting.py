@@ -18,7 +18,7 @@ from fairlead.errors import FairleadError, TrainingError
 from fairlead.models.family import Estimator, Family, FitContext, family
 from fairlead.project.spec import CandidateSpec
 from fairlead.training.cross_validation import Fold
-from fairlead.training.preprocessing import Preprocessing, fit_preprocessing
+from fairlead.training.preprocessing import Features, Preprocessing, fit_preprocessing
 
 # Folds of a fast candidate go to a worker together: sending costs more than fitting.
 TASKS_PER_CANDIDATE = 20
@@ -32,14 +32,14 @@ class Candidate:
         name: as in the project file.
         family_name: which family builds it.
         parameters: as the family's own `parameters` class holds them.
-        derived: name -> expression of the derived columns.
+        features: what it makes of the columns.
         seed: seeds everything random.
     """
 
     name: str
     family_name: str
     parameters: Any
-    derived: Mapping[str, str]
+    features: Features
     seed: int
 
     @property
@@ -51,7 +51,17 @@ class Candidate:
     def of(cls, name: str, spec: CandidateSpec, derived: Mapping[str, str], seed: int) -> Candidate:
         """A candidate of a project whose file was checked."""
         parameters = family(spec.family).parameters.model_validate(spec.parameters)
-        return cls(name, spec.family, parameters, derived, seed)
+        features = Features(derived, spec.without, spec.neighbours)
+        return cls(name, spec.family, parameters, features, seed)
+
+    def recorded(self) -> dict[str, Any]:
+        """Everything that the project file says of it, defaults included, as JSON values."""
+        near = self.features.neighbours
+        return {
+            **self.parameters.model_dump(mode="json"),
+            **({"without": list(self.features.without)} if self.features.without else {}),
+            **({"neighbours": near.model_dump(mode="json")} if near else {}),
+        }
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,7 @@ def fit(
     """
     chosen = candidate.family
     started = time.perf_counter()
-    preprocessing = fit_preprocessing(contract, candidate.derived, chosen.design, X)
+    preprocessing, D = fit_preprocessing(candidate.features, contract, chosen.design, X, y)
     context = FitContext(
         task=contract.task,
         classes=contract.classes,
@@ -174,7 +184,7 @@ def fit(
     )
     with blame(candidate.name):
         estimator = chosen.build(candidate.parameters, context)
-        estimator.fit(preprocessing.transform(X), y)
+        estimator.fit(D, y)
     seconds = time.perf_counter() - started
     return Fitted(candidate, contract, preprocessing, estimator, context, seconds)
 

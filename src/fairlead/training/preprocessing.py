@@ -1,15 +1,15 @@
 """From the contract's columns to the matrix an estimator gets: fitted once, compiled exactly.
 
 The order is: values beyond the bounds are moved (`outliers: clip`), missing values are filled as
-declared, derived columns are computed; then, as the family asks for it, what is still missing is
-filled, categories are spread and numbers are scaled.
+declared, derived columns are computed, the nearest training rows are looked up; then, as the family
+asks for it, what is still missing is filled, categories are spread and numbers are scaled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,26 @@ from fairlead.models.family import Design
 from fairlead.project.columns import ColumnSpec
 from fairlead.project.derived import extend, finite, parse_derived
 from fairlead.project.expressions import Expression
+from fairlead.project.neighbours import NeighboursSpec
+from fairlead.training.neighbours import Neighbours, fit_neighbours
 
 Matrix = NDArray[np.float64]
 Statistic = Literal["median", "mean", "mode"]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a candidate makes of the columns.
+
+    Attributes:
+        derived: name -> expression, as in the project file.
+        without: columns and derived columns that the estimator does not get.
+        neighbours: what is taken from the nearest training rows.
+    """
+
+    derived: Mapping[str, str]
+    without: tuple[str, ...] = ()
+    neighbours: NeighboursSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +54,8 @@ class Preprocessing:
         low, high: shape (d,), bounds to which values are moved; infinite where they are not.
         fill: shape (d,), what stands for a missing value; NaN where it stays missing.
         derived: name -> expression, each over the columns and the derived ones before it.
-        picked: shape (m,), which of the columns, derived ones behind the d of the contract, each
-            column of the matrix is made of.
+        neighbours: features from the nearest training rows; None without.
+        picked: shape (m,), which of the extended columns each column of the matrix is made of.
         late_fill: shape (m,), what stands for a value that is missing after all; NaN to leave it.
         codes: shape (m,), the category whose rows are 1 and all others 0; NaN for numbers.
         mean, scale: shape (m,); None without scaling.
@@ -51,6 +68,7 @@ class Preprocessing:
     high: Matrix
     fill: Matrix
     derived: Mapping[str, Expression]
+    neighbours: Neighbours | None
     picked: NDArray[np.int64]
     late_fill: Matrix
     codes: Matrix
@@ -60,26 +78,41 @@ class Preprocessing:
     categories: Mapping[str, tuple[str, ...]]
 
     def transform(self, X: Matrix) -> Matrix:
-        """The design matrix of encoded rows, shape (n, m)."""
-        D = _filled(self.extended(X)[:, self.picked], self.late_fill)
+        """The design matrix of encoded rows that were not fitted, shape (n, m)."""
+        E = self.derive(X)
+        if self.neighbours is not None:
+            E = np.hstack([E, self.neighbours.transform(E)])
+        return self.design(E)
+
+    def design(self, E: Matrix) -> Matrix:
+        """From the extended columns to the design matrix."""
+        D = _filled(E[:, self.picked], self.late_fill)
         D = np.where(np.isnan(self.codes), D, self.codes == D)
         if self.mean is None or self.scale is None:
             return D
         with np.errstate(over="ignore", invalid="ignore"):
             return (D - self.mean) / self.scale
 
-    def extended(self, X: Matrix) -> Matrix:
-        """The filled columns followed by the derived ones, shape (n, d + derived)."""
+    def derive(self, X: Matrix) -> Matrix:
+        """The filled columns and the derived ones."""
         X = _filled(np.minimum(np.maximum(X, self.low), self.high), self.fill)
         if not self.derived:
             return X
         values = extend(dict(zip(self.names, X.T, strict=True)), self.derived)
         return finite(np.column_stack(list(values.values())))
 
+    @property
+    def extended(self) -> tuple[str, ...]:
+        """Names of the columns, the derived ones and those of the neighbours, in this order."""
+        near = self.neighbours.names if self.neighbours else ()
+        return (*self.names, *self.derived, *near)
+
     def compile(self, graph: Graph) -> str:
         """Append the preprocessing of the graph's input; the value is the design matrix."""
-        D = self._compile_extended(graph)
-        if self.picked.tolist() != list(range(len(self.names) + len(self.derived))):
+        D = self._compile_derived(graph)
+        if self.neighbours is not None:
+            D = graph.op("Concat", D, self.neighbours.compile(graph, D), axis=1)
+        if self.picked.tolist() != list(range(len(self.extended))):
             D = graph.columns(D, self.picked.tolist())
         D = _compile_filled(graph, D, self.late_fill)
         if not np.isnan(self.codes).all():
@@ -91,7 +124,7 @@ class Preprocessing:
         centred = graph.op("Sub", D, graph.constant(self.mean))
         return graph.op("Div", centred, graph.constant(self.scale))
 
-    def _compile_extended(self, graph: Graph) -> str:
+    def _compile_derived(self, graph: Graph) -> str:
         X = graph.X
         if np.isfinite(self.low).any():
             X = graph.op("Max", X, graph.constant(self.low))
@@ -131,52 +164,71 @@ def _compile_finite(graph: Graph, value: str) -> str:
 
 
 def fit_preprocessing(
-    contract: Contract, derived: Mapping[str, str], design: Design, X: Matrix
-) -> Preprocessing:
-    """Learn fill values and scales from training rows.
+    features: Features, contract: Contract, design: Design, X: Matrix, y: NDArray[Any]
+) -> tuple[Preprocessing, Matrix]:
+    """Learn fill values, scales and neighbours from training rows.
 
     Args:
+        features: what is made of the columns.
         contract: the columns of X.
-        derived: name -> expression, as in the project file.
         design: what the family asks for.
         X: shape (n, d), encoded training rows.
+        y: shape (n,), class codes or numbers.
+
+    Returns:
+        The preprocessing, and the design matrix of these rows, shape (n, m): none of them is its
+        own neighbour, so `transform` may give another.
 
     Raises:
         ExpressionError: a derived column is not valid.
+        TrainingError: there are too few rows for the neighbours asked for.
     """
     columns = contract.columns.values()
     low = np.array([_bound(column, column.min, -np.inf) for column in columns])
     high = np.array([_bound(column, column.max, np.inf) for column in columns])
     moved = np.minimum(np.maximum(X, low), high)
     fill = [_declared_fill(column, x) for column, x in zip(columns, moved.T, strict=True)]
-    picked, codes, names = _layout(contract, tuple(derived), design)
     plain = Preprocessing(
         names=tuple(contract.columns),
         low=low,
         high=high,
         fill=np.array(fill),
-        derived=parse_derived(contract.columns, derived),
-        picked=picked,
-        late_fill=np.full(len(picked), np.nan),
-        codes=codes,
+        derived=parse_derived(contract.columns, features.derived),
+        neighbours=None,
+        picked=np.array([], np.int64),
+        late_fill=np.array([]),
+        codes=np.array([]),
         mean=None,
         scale=None,
-        columns=names,
+        columns=(),
         categories={
             name: column.values
             for name, column in contract.columns.items()
-            if column.type == "category" and design.categories == "code"
+            if column.type == "category"
+            and design.categories == "code"
+            and name not in features.without
         },
     )
+    E = plain.derive(X)
+    if features.neighbours is not None:
+        known = dict(zip(plain.extended, E.T, strict=True))
+        near = fit_neighbours(features.neighbours, contract, known, y)
+        plain, E = replace(plain, neighbours=near), np.hstack([E, near.transform(E, own=True)])
+    picked, codes, names = _layout(contract, plain.extended, features.without, design)
+    late_fill = np.full(len(picked), np.nan)
     if design.fill_missing:
-        sources = zip([*columns, *(None for _ in derived)], plain.extended(X).T, strict=True)
-        late_fill = np.array([_usual(column, values) for column, values in sources])
-        plain = replace(plain, late_fill=late_fill[picked])
-    return _scaled(plain, X) if design.scale else plain
+        sources = zip(plain.extended, E.T, strict=True)
+        usual = [_usual(contract.columns.get(name), values) for name, values in sources]
+        late_fill = np.array(usual)[picked]
+    plain = replace(plain, picked=picked, codes=codes, columns=names, late_fill=late_fill)
+    D = plain.design(E)
+    if not design.scale:
+        return plain, D
+    scaled = _scaled(plain, D)
+    return scaled, scaled.design(E)
 
 
-def _scaled(plain: Preprocessing, X: Matrix) -> Preprocessing:
-    D = plain.transform(X)
+def _scaled(plain: Preprocessing, D: Matrix) -> Preprocessing:
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = D.mean(axis=0), D.std(axis=0)
         # The mean of a constant column may be off by a rounding error, which would be its scale.
@@ -188,13 +240,16 @@ def _scaled(plain: Preprocessing, X: Matrix) -> Preprocessing:
 
 
 def _layout(
-    contract: Contract, derived: tuple[str, ...], design: Design
+    contract: Contract, extended: tuple[str, ...], without: Container[str], design: Design
 ) -> tuple[NDArray[np.int64], Matrix, tuple[str, ...]]:
-    """`picked`, `codes` and `columns` of the matrix: numbers, derived ones, spread categories."""
+    """`picked`, `codes` and `columns` of the matrix: numbers first, then spread categories."""
     numbers: list[tuple[int, float, str]] = []
     spread: list[tuple[int, float, str]] = []
-    for index, (name, column) in enumerate(contract.columns.items()):
-        if column.type != "category" or design.categories == "code":
+    for index, name in enumerate(extended):
+        column = contract.columns.get(name)
+        if name in without:
+            continue
+        if column is None or column.type != "category" or design.categories == "code":
             numbers.append((index, np.nan, name))
             continue
         first = 1 if design.categories == "drop_first" else 0
@@ -202,9 +257,6 @@ def _layout(
             (index, float(code), f"{name}={column.values[code]}")
             for code in range(first, len(column.values))
         ]
-    numbers += [
-        (index, np.nan, name) for index, name in enumerate(derived, start=len(contract.columns))
-    ]
     layout = [*numbers, *spread]
     return (
         np.array([index for index, _, _ in layout], np.int64),

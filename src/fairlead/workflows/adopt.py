@@ -30,6 +30,7 @@ from fairlead.project.columns import ColumnSpec, Task
 from fairlead.project.spec import DataSpec
 from fairlead.training.adoption import Encoded, Followed, follow, label_text
 from fairlead.training.fitting import Candidate, Fitted, Prediction
+from fairlead.training.preprocessing import Features
 from fairlead.workflows.init import project_name
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.store import bundles_of
@@ -264,7 +265,7 @@ def _fitted(followed: Followed, family: str, dataset: Dataset) -> Fitted:
         categories={},
         seed=SEED,
     )
-    candidate = Candidate(family, family, AdoptedParameters(**parameters), {}, SEED)
+    candidate = Candidate(family, family, AdoptedParameters(**parameters), Features({}), SEED)
     estimator = plain(followed.estimator, family)
     return Fitted(candidate, contract, preprocessing, estimator, context, 0.0)
 

@@ -167,8 +167,8 @@ class Experiment:
         figures = self._draw(candidate.name, self.predictions(scored.parts[shown][0], shown))
         document = {"candidate": candidate.name, "metrics": metrics, "slices": slices}
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
-        parameters = candidate.parameters.model_dump(mode="json")
-        return Finished(entry, bundle, parameters, measured, figures, trained.out_of_fold)
+        recorded = candidate.recorded()
+        return Finished(entry, bundle, recorded, measured, figures, trained.out_of_fold)
 
     def _evidence(self, parts: Sequence[OutOfSample], source: str) -> Evidence:
         rows = self.rows(parts[0], source)

@@ -225,7 +225,7 @@ def _ablation(
     if isinstance(whole, FairleadError):
         raise whole
     effects = []
-    for feature in (*contract.columns, *candidate.derived):
+    for feature in (*contract.columns, *candidate.features.derived):
         try:
             less, columns, matrix = without(feature, candidate, contract, X)
             found = cross_validate([less], columns, matrix, y, experiment.coarse, jobs=jobs)

@@ -128,3 +128,37 @@ def test_rules_of_a_regression_predict_numbers() -> None:
     numbers = {"family": "rules", "rules": [{"when": "wild", "predict": 2.5}], "otherwise": "many"}
     found = problem(numbers, "regression")
     assert (found.where, found.expected) == ("candidates.model.otherwise", "a number")
+
+
+NEAR = {"columns": {"length": 1.0}, "k": [1, 3], "mean": ["length", "area", "wild", "species"]}
+
+
+def near(**changes: Any) -> dict[str, Any]:
+    return {"family": "decision_tree", "neighbours": {**NEAR, **changes}, "without": ["area"]}
+
+
+def test_a_candidate_may_leave_features_out_and_look_for_neighbours() -> None:
+    assert check_candidates(project(near())) == []
+
+
+@pytest.mark.parametrize(
+    ("candidate", "where", "found"),
+    [
+        (near(columns={"colour": 1.0}), "neighbours.columns.colour", "`colour`, a category"),
+        (near(columns={"area": 1.0}), "neighbours.columns.area", "`area`"),
+        (near(mean=["length", "colour"]), "neighbours.mean[1]", "`colour`, a category"),
+        (near(mean=["breadth"]), "neighbours.mean[0]", "`breadth`"),
+        ({"family": "decision_tree", "without": ["width"]}, "without[0]", "`width`"),
+        (
+            {"family": "decision_tree", "without": ["length", "colour", "wild", "area"]},
+            "without",
+            "every feature",
+        ),
+    ],
+)
+def test_features_that_a_candidate_cannot_have_are_named(
+    candidate: dict[str, Any], where: str, found: str
+) -> None:
+    told = problem(candidate)
+    assert told.where == f"candidates.model.{where}"
+    assert told.found == found

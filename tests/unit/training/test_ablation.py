@@ -31,7 +31,7 @@ def test_a_feature_goes_with_what_is_computed_from_it(
 ) -> None:
     candidate, contract, matrix = without(feature, CANDIDATE, CONTRACT, X)
     assert list(contract.columns) == columns
-    assert list(candidate.derived) == derived
+    assert list(candidate.features.derived) == derived
     assert matrix.tolist() == X[:, [list(COLUMNS).index(name) for name in columns]].tolist()
 
 

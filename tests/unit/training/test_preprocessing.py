@@ -14,7 +14,8 @@ from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
 from fairlead.models.family import Design
 from fairlead.project.columns import ColumnSpec, TargetSpec
-from fairlead.training.preprocessing import Preprocessing, fit_preprocessing
+from fairlead.project.neighbours import NeighboursSpec
+from fairlead.training.preprocessing import Features, Preprocessing, fit_preprocessing
 
 COLUMNS = {
     "a": ColumnSpec(type="number", min=-5, max=5, outliers="clip"),
@@ -60,13 +61,34 @@ def compiled(preprocessing: Preprocessing, X: NDArray[np.float64]) -> Any:
 def test_the_graph_gives_the_bits_of_the_transform(
     train: list[Any], fresh: list[Any], design: Design
 ) -> None:
-    preprocessing = fit_preprocessing(CONTRACT, DERIVED, design, np.array(train))
+    preprocessing = fitted(np.array(train), design)
     X = np.array(fresh)
     assert np.array_equal(compiled(preprocessing, X), preprocessing.transform(X), equal_nan=True)
 
 
 def fitted(X: NDArray[np.float64], design: Design | None = None) -> Preprocessing:
-    return fit_preprocessing(CONTRACT, DERIVED, design or Design(), X)
+    return fit_preprocessing(Features(DERIVED), CONTRACT, design or Design(), X, X[:, 0])[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    train=st.lists(rows.map(lambda few: few[0]), min_size=4, max_size=40),
+    fresh=rows,
+    design=designs,
+    columns=st.sampled_from([{"a": 1.0}, {"a": 0.3, "b": 1.7}, {"a": 1.0, "b": 0.1, "f": 5.0}]),
+)
+def test_the_graph_finds_the_same_neighbours(
+    train: list[Any], fresh: list[Any], design: Design, columns: dict[str, float]
+) -> None:
+    near = NeighboursSpec(columns=columns, k=(1, 3), mean=("t", "d", "ratio", "f"))
+    X = np.array(train)
+    features = Features(DERIVED, ("a", "c", "twice"), near)
+    preprocessing, D = fit_preprocessing(features, CONTRACT, design, X, X.sum(axis=1))
+    assert D.shape == (len(X), len(preprocessing.columns))
+    assert not {"a", "c", "twice", "c=x"} & set(preprocessing.columns)
+    queries = np.vstack([np.array(fresh), X])
+    expected = preprocessing.transform(queries)
+    assert np.array_equal(compiled(preprocessing, queries), expected, equal_nan=True)
 
 
 ROW = np.array([[1.0, 2.0, 0.0, 4.0, 1.0, 0.0]])
@@ -135,7 +157,7 @@ def test_a_scale_that_is_one_in_single_precision_still_divides() -> None:
     contract = Contract("regression", {"a": ColumnSpec(type="number")}, TargetSpec(name="t"))
     half = 0.99999999
     X = np.array([[-half], [half]])
-    preprocessing = fit_preprocessing(contract, {}, Design(scale=True), X)
+    preprocessing, _ = fit_preprocessing(Features({}), contract, Design(scale=True), X, X[:, 0])
     assert preprocessing.scale is not None
     assert preprocessing.scale[0] == half
     graph = Graph(1)
@@ -145,7 +167,7 @@ def test_a_scale_that_is_one_in_single_precision_still_divides() -> None:
 
 def one_column(kind: str, X: NDArray[np.float64], design: Design, **spec: Any) -> Preprocessing:
     contract = Contract("regression", {"a": ColumnSpec(type=kind, **spec)}, TargetSpec(name="t"))
-    return fit_preprocessing(contract, {}, design, X)
+    return fit_preprocessing(Features({}), contract, design, X, X[:, 0])[0]
 
 
 @pytest.mark.parametrize("value", [0.1, 1e300, -7.0, 1e-310])
