@@ -49,7 +49,10 @@ def default(field: FieldInfo) -> str:
     return "none" if value in (None, (), {}, "") else f"`{json.dumps(value)}`".replace('"', "")
 
 
-PARTS = dict(parts(ProjectSpec, ""))
+# A part that stands in several places is documented in the first.
+PARTS = {
+    path: model for model, path in {m: p for p, m in reversed([*parts(ProjectSpec, "")])}.items()
+}
 
 
 def table(text: str, heading: str) -> list[str]:

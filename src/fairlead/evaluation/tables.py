@@ -248,18 +248,33 @@ def _validations(board: Leaderboard) -> list[list[str]]:
         return []
     score = _score(board, "cv")
     places = decimals(board.rule, [entry.cv[board.metric] for entry in rows])
-    titles = [f"{each.method}, drawn {each.draws} times" for each in rows[0].validations]
-    return [
-        ["candidate", board.cv.partition(",")[0], *titles],
-        *(
-            [
-                entry.name,
-                score(entry),
-                *(_spread(board, each, places) for each in entry.validations),
-            ]
-            for entry in rows
-        ),
+    methods = dict.fromkeys(each.method for entry in rows for each in entry.validations)
+    columns = [
+        [board.cv.partition(",")[0], *map(score, rows)],
+        *(_validation(board, method, rows, places) for method in methods),
     ]
+    first = ["candidate", *(entry.name for entry in rows)]
+    return [list(row) for row in zip(first, *columns, strict=True)]
+
+
+def _validation(board: Leaderboard, method: str, rows: Sequence[Entry], places: int) -> list[str]:
+    """One column: its title, then a cell for each candidate, the best of several marked."""
+    by_name = {
+        entry.name: each for entry in rows for each in entry.validations if each.method == method
+    }
+    draws = next(iter(by_name.values())).draws
+    sign = 1 if board.rule.better == "greater" else -1
+    best = max(by_name, key=lambda name: sign * by_name[name].mean)
+    cells = [
+        _spread(board, by_name[entry.name], places) if entry.name in by_name else NONE
+        for entry in rows
+    ]
+    if len(by_name) > 1:
+        cells = [
+            f"{BEST} {cell}" if entry.name == best else cell
+            for entry, cell in zip(rows, cells, strict=True)
+        ]
+    return [f"{method}, drawn {draws} times" if draws > 1 else method, *cells]
 
 
 def _spread(board: Leaderboard, validation: Validation, places: int) -> str:
@@ -273,7 +288,7 @@ def _spread(board: Leaderboard, validation: Validation, places: int) -> str:
 
 _ABOUT_VALIDATIONS = (
     "The same candidates, validated otherwise: mean ± standard deviation of the draws (smallest "
-    "to largest). A single split is one of these draws."
+    "to largest), or, drawn once, ± standard error (95 % interval)."
 )
 
 

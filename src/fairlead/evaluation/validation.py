@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from fairlead.evaluation.records import Estimate
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -16,9 +18,9 @@ class Validation:
         method: such as `5-fold` or `one 80/20 split`.
         draws: how often it was drawn.
         mean: of the metric over the draws.
-        spread: standard deviation over the draws.
-        low: smallest of the draws.
-        high: largest of the draws.
+        spread: standard deviation over the draws; of one draw, the standard error.
+        low: smallest of the draws; of one draw, the lower end of its interval.
+        high: largest of the draws, or the upper end.
     """
 
     method: str
@@ -33,6 +35,12 @@ class Validation:
         """What some draws, at least two, amount to."""
         mean, spread = statistics.fmean(values), statistics.stdev(values)
         return cls(method, len(values), mean, spread, min(values), max(values))
+
+    @classmethod
+    def once(cls, method: str, estimate: Estimate) -> Self:
+        """One draw, with its uncertainty."""
+        error, low, high = estimate.standard_error, estimate.low, estimate.high
+        return cls(method, 1, estimate.value, error, low, high)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, ready for JSON."""

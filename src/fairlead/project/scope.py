@@ -48,6 +48,10 @@ def check_expressions(spec: ProjectSpec) -> Iterator[Problem]:
     scope = check_scope(spec.task, spec.data, spec.data.target.classes)
     for index, text in enumerate(spec.data.checks):
         yield from _problems(f"data.checks[{index}]", text, scope, condition="rows > 0")
+    for name, text in spec.evaluation.conditions.items():
+        where = f"evaluation.conditions.{name}"
+        scope = feature_scope(spec.data, spec.data.derived)
+        yield from _problems(where, text, scope, condition="area > 100")
     for index, text in enumerate(spec.promotion.gates):
         where = f"promotion.gates[{index}]"
         yield from _problems(where, text, gate_scope(text), condition="rmse <= 50000")

@@ -129,8 +129,11 @@ class CandidateSpec(BaseModel):
 class CrossValidationSpec(SpecPart):
     """How candidates are compared on the training rows."""
 
-    kind: Literal["kfold", "stratified", "leave_one_out", "group", "time"] = "kfold"
+    kind: Literal["kfold", "stratified", "leave_one_out", "group", "time", "blocks"] = "kfold"
     """How the training rows are cut; `group` and `time` need a column with that role."""
+    blocks: dict[Identifier, Annotated[float, Field(gt=0)]] = Field(default={})
+    """For `kind: blocks`: numbers -> length of a block, `{longitude: 1, latitude: 1}` for a square
+    of one degree; the rows of a block are left out together."""
     folds: int = Field(default=5, ge=2, le=1000)
     """Number of folds; not used by `leave_one_out`."""
     repeats: int = Field(default=1, ge=1, le=100)
@@ -138,11 +141,28 @@ class CrossValidationSpec(SpecPart):
     seed: int = Field(default=42, ge=0, lt=2**32)
     """Seed of the folds and of everything random in a candidate."""
 
+    @property
+    def described(self) -> str:
+        """In words: `stratified 5-fold, 3 times`."""
+        sides = " × ".join(f"{length:g}" for length in self.blocks.values())
+        kind = {
+            "leave_one_out": "leave-one-out",
+            "kfold": f"{self.folds}-fold",
+            "stratified": f"stratified {self.folds}-fold",
+            "group": f"{self.folds}-fold by group",
+            "time": f"{self.folds}-fold forward in time",
+            "blocks": f"{self.folds}-fold by blocks of {sides} ({', '.join(self.blocks)})",
+        }[self.kind]
+        return f"{kind}, {self.repeats} times" if self.repeats > 1 else kind
+
     def faults(self) -> Iterator[SpecFault]:
         """Only what is random can be repeated."""
         if self.repeats > 1 and self.kind not in ("kfold", "stratified"):
             found = f"{self.repeats} with `kind: {self.kind}`"
             yield SpecFault("repeats", found, "it with `kfold` or `stratified` only")
+        if (self.kind == "blocks") != bool(self.blocks):
+            found = "`kind: blocks` alone" if self.kind == "blocks" else f"with `{self.kind}`"
+            yield SpecFault("blocks", found, "`kind: blocks` and `blocks` together")
 
 
 class EvaluationSpec(SpecPart):
@@ -153,11 +173,16 @@ class EvaluationSpec(SpecPart):
     also: tuple[str, ...] = ()
     """Further metrics to report."""
     cv: CrossValidationSpec = CrossValidationSpec()
+    validations: tuple[CrossValidationSpec, ...] = ()
+    """Further ways to validate, for comparison: they do not rank."""
     select: Literal["best", "simplest"] = "best"
     """Which candidate is put forward as the first champion and later as the challenger: the best,
     or the simplest within one standard error of it."""
     slices: tuple[str, ...] = ()
     """Columns whose categories, or quarters of the range, are scored one by one."""
+    conditions: dict[Identifier, Expression] = Field(default={})
+    """Further slices: name -> a condition on features and derived columns; the rows that meet it
+    and those that do not."""
     min_slice_rows: int = Field(default=30, ge=2)
     """Smaller slices are counted, not scored."""
     learning_curve: bool = False
@@ -252,15 +277,33 @@ class ProjectSpec(SpecPart):
                 expected = f"a name other than {', '.join(RESERVED_ALIASES)}"
                 yield SpecFault(f"candidates.{name}", f"`{name}`", expected)
         yield from self._task_faults()
-        kind = self.evaluation.cv.kind
-        if kind in ("group", "time") and not any(
-            column.role == kind for column in self.data.columns.values()
-        ):
-            found = f"`{kind}`, but no column has that role"
-            yield SpecFault("evaluation.cv.kind", found, f"a column with `role: {kind}`")
+        yield from self._validation_faults()
         for index, name in enumerate(self.evaluation.slices):
             if name not in self.data.columns:
                 yield SpecFault(f"evaluation.slices[{index}]", f"`{name}`", "the name of a column")
+        for name in self.evaluation.conditions:
+            if name in self.data.columns:
+                found = f"`{name}`, which is a column"
+                yield SpecFault(f"evaluation.conditions.{name}", found, "a name of its own")
+
+    def _validation_faults(self) -> Iterator[SpecFault]:
+        for where, cv in self._validations().items():
+            roles = {column.role for column in self.data.columns.values()}
+            if cv.kind in ("group", "time") and cv.kind not in roles:
+                found = f"`{cv.kind}`, but no column has that role"
+                yield SpecFault(f"{where}.kind", found, f"a column with `role: {cv.kind}`")
+            for name in cv.blocks:
+                column = self.data.columns.get(name)
+                if column is None or not column.numeric:
+                    found = f"`{name}`" if column is None else f"`{name}`, a {column.type}"
+                    yield SpecFault(f"{where}.blocks.{name}", found, "a number or an integer")
+
+    def _validations(self) -> dict[str, CrossValidationSpec]:
+        further = enumerate(self.evaluation.validations)
+        return {
+            "evaluation.cv": self.evaluation.cv,
+            **{f"evaluation.validations[{index}]": cv for index, cv in further},
+        }
 
     def _task_faults(self) -> Iterator[SpecFault]:
         target = self.data.target
@@ -272,7 +315,7 @@ class ProjectSpec(SpecPart):
             return
         kinds = {
             "data.split.kind": self.data.split.kind,
-            "evaluation.cv.kind": self.evaluation.cv.kind,
+            **{f"{where}.kind": cv.kind for where, cv in self._validations().items()},
         }
         for key, kind in kinds.items():
             if kind == "stratified":

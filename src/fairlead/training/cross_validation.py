@@ -50,7 +50,7 @@ def folds(
     Args:
         cv: kind, number of folds, repeats and seed.
         y: shape (n,), class codes or numbers.
-        groups: shape (n,), for `group`: a group is never on both sides.
+        groups: shape (n,), for `group` and `blocks`: a group is never on both sides.
         times: shape (n,), for `time`: training rows are always earlier than those scored.
 
     Returns:
@@ -71,6 +71,20 @@ def folds(
         Fold(np.sort(train), np.sort(test), index // per_repeat)
         for index, (train, test) in enumerate(parts)
     ]
+
+
+def block_of(lengths: Sequence[float], values: NDArray[np.float64]) -> Indices:
+    """Number the blocks that rows lie in.
+
+    Args:
+        lengths: shape (c,), length of a block in each column.
+        values: shape (n, c).
+
+    Returns:
+        Shape (n,); rows without a place are in blocks of their own.
+    """
+    corners = np.floor(values / np.asarray(lengths))
+    return np.unique(corners, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def without_leaving_one_out(
@@ -165,7 +179,7 @@ def _parts(
             return list(RepeatedStratifiedKFold(**repeated).split(rows, y))
         case "leave_one_out":
             return list(LeaveOneOut().split(rows))
-        case "group":
+        case "group" | "blocks":
             return list(GroupKFold(n_splits=cv.folds).split(rows, y, groups))
         case "time":
             if times is None:

@@ -20,11 +20,13 @@ from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry
 from fairlead.evaluation.records import EvaluationReport, Predictions
 from fairlead.evaluation.report import evaluate
-from fairlead.evaluation.slices import SliceScore, cut, score_slices
+from fairlead.evaluation.slices import Cut, SliceScore, cut, score_slices
 from fairlead.graph.runtime import Session
+from fairlead.project.derived import extend, parse_derived
 from fairlead.project.loading import Project
+from fairlead.project.spec import CrossValidationSpec
 from fairlead.storage import write_whole
-from fairlead.training.cross_validation import folds, without_leaving_one_out
+from fairlead.training.cross_validation import Fold, block_of, folds, without_leaving_one_out
 from fairlead.training.fitting import OutOfSample, Prediction, Trained
 from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
@@ -89,9 +91,8 @@ class Experiment:
         self.project, self.dataset, self.spec = project, dataset, spec
         self.train, self.holdout = holdout_split(spec.data.split, dataset)
         self.X, self.y = dataset.X[self.train], dataset.y[self.train]
-        groups, times = (self.with_role(role, self.train) for role in ("group", "time"))
         cv = spec.evaluation.cv
-        self.layout = folds(cv, self.y, groups, times)
+        self.layout, _ = self.lay_out(cv)
         coarse = without_leaving_one_out(cv, self.y)
         self.coarse = self.layout if coarse is cv else folds(coarse, self.y)
         self.metric = spec.evaluation.metric
@@ -109,7 +110,27 @@ class Experiment:
             cut(name, spec.data.columns[name], self._column(name), self.train)
             for name in spec.evaluation.slices
         ]
+        self.cuts += [self._halves(name, text) for name, text in spec.evaluation.conditions.items()]
         self.results = results_folder(project)
+
+    def lay_out(self, cv: CrossValidationSpec) -> tuple[list[Fold], NDArray[Any] | None]:
+        """Cut the training rows into folds; with the groups whose rows stay together, if any.
+
+        Raises:
+            FoldsError: they cannot be cut so.
+        """
+        groups = self.with_role("group", self.train)
+        if cv.kind == "blocks":
+            places = np.column_stack([self._column(name)[self.train] for name in cv.blocks])
+            groups = block_of(list(cv.blocks.values()), places)
+        return folds(cv, self.y, groups, self.with_role("time", self.train)), groups
+
+    def _halves(self, name: str, condition: str) -> Cut:
+        """The rows that meet a condition on features and derived columns, and those that do not."""
+        contract, derived = self.dataset.contract, self.spec.data.derived
+        parsed = parse_derived(contract.columns, {**derived, name: condition})
+        known = dict(zip(contract.columns, self.dataset.X.T, strict=True))
+        return Cut(name, ("false", "true"), extend(known, parsed)[name].astype(np.int64))
 
     def _column(self, name: str) -> NDArray[Any]:
         """The values of a column, whether it is a feature or not."""

@@ -44,7 +44,7 @@ def rank(
     board = Leaderboard(
         task=spec.task,
         metric=experiment.metric,
-        cv=_validation(experiment),
+        cv=f"{spec.evaluation.cv.described}, {len(experiment.train):,} rows",
         entries=tuple(entries[name] for name in families if name in entries),
         unit=spec.data.target.unit,
         holdout=_holdout(experiment),
@@ -106,19 +106,6 @@ def train_baseline(experiment: Experiment) -> tuple[Entry, tuple[OutOfSample, ..
     return Entry(
         BASELINE, spec.family, reports["cv"], reports.get("holdout", {})
     ), result.out_of_fold
-
-
-def _validation(experiment: Experiment) -> str:
-    cv = experiment.spec.evaluation.cv
-    kind = {
-        "leave_one_out": "leave-one-out",
-        "kfold": f"{cv.folds}-fold",
-        "stratified": f"stratified {cv.folds}-fold",
-        "group": f"{cv.folds}-fold by group",
-        "time": f"{cv.folds}-fold forward in time",
-    }[cv.kind]
-    repeated = f", {cv.repeats} times" if cv.repeats > 1 else ""
-    return f"{kind}{repeated}, {len(experiment.train):,} rows"
 
 
 def _holdout(experiment: Experiment) -> str | None:

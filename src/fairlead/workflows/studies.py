@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,20 +18,16 @@ from fairlead.evaluation.leaderboard import Leaderboard
 from fairlead.evaluation.learning_curve import LearningCurve
 from fairlead.evaluation.metrics import find_metric
 from fairlead.evaluation.records import Predictions
-from fairlead.evaluation.report import evaluate
 from fairlead.evaluation.study_figures import features_png, learning_curve_png
-from fairlead.evaluation.validation import Validation
 from fairlead.graph.builder import serialize
 from fairlead.graph.runtime import Session
 from fairlead.storage import write_whole
 from fairlead.training.ablation import without
-from fairlead.training.cross_validation import folds, growing, without_leaving_one_out
+from fairlead.training.cross_validation import growing
 from fairlead.training.fitting import Candidate, OutOfSample, Prediction, cross_validate, fit
 from fairlead.workflows.experiment import Experiment, Finished, run
 
 Matrix = NDArray[np.float64]
-REDRAWN = 5
-"""Times that five folds are drawn anew, to see how far a figure depends on the draw."""
 IMPORTANCE_ROWS = 2_000
 """So many rows, drawn at random, tell what a feature is worth."""
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
@@ -103,44 +98,6 @@ def study(
         _ablation(experiment, chosen, finished, jobs) if ablation else (),
         _learning_curves(experiment, candidates, finished, jobs) if learning_curve else (),
     )
-
-
-def other_validations(
-    experiment: Experiment, candidates: Sequence[Candidate], jobs: int
-) -> dict[str, tuple[Validation, ...]]:
-    """Where one row at a time is left out: what five folds and a single split would have said.
-
-    Each of the five folds is a split of 80 to 20, so one set of fits answers both.
-
-    Returns:
-        Candidate -> the two, by the metric that ranks; empty for every other cross-validation.
-    """
-    cv = experiment.spec.evaluation.cv
-    coarse = without_leaving_one_out(cv, experiment.y, repeats=REDRAWN)
-    if coarse is cv:
-        return {}
-    layout = folds(coarse, experiment.y)
-    contract, X, y = experiment.dataset.contract, experiment.X, experiment.y
-    found = cross_validate(candidates, contract, X, y, layout, jobs=jobs)
-    validations = {}
-    for name, parts in found.items():
-        if isinstance(parts, FairleadError):
-            continue
-        repeats = [experiment.predictions(part) for part in parts]
-        values = {
-            "5-fold": [_value(experiment, each) for each in repeats],
-            "one 80/20 split": [
-                _value(experiment, repeats[fold.repeat].take(fold.test)) for fold in layout
-            ],
-        }
-        if all(map(math.isfinite, [number for each in values.values() for number in each])):
-            validations[name] = tuple(Validation.of(*item) for item in values.items())
-    return validations
-
-
-def _value(experiment: Experiment, predictions: Predictions) -> float:
-    report = evaluate(predictions, [experiment.metric], resamples=0)
-    return report[experiment.metric].value if experiment.metric in report else math.nan
 
 
 def _importance(

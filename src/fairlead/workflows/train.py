@@ -22,7 +22,8 @@ from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
-from fairlead.workflows.studies import Studies, other_validations, study
+from fairlead.workflows.studies import Studies, study
+from fairlead.workflows.validations import other_validations
 
 
 class Progress(Protocol):

@@ -13,7 +13,14 @@ from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import METRICS
 from fairlead.evaluation.records import Estimate
-from fairlead.evaluation.tables import comparison_text, decimals, number_text, size_text, time_text
+from fairlead.evaluation.tables import (
+    BEST,
+    comparison_text,
+    decimals,
+    number_text,
+    size_text,
+    time_text,
+)
 from fairlead.evaluation.validation import Validation
 
 
@@ -151,6 +158,19 @@ def test_other_validations_stand_in_a_table_of_their_own() -> None:
     assert "46,600 ± 1,250 (44,000 to 49,000)" in board._repr_html_()
     assert any("46,600 ± 1,250 (44,000 to 49,000)" in line for line in printed(board, 100))
     assert max(map(len, printed(board, 80))) <= 80
+
+
+def test_the_best_under_each_validation_is_marked() -> None:
+    near = Validation.once("by blocks", Estimate(65_000.0, 2_000.0, 61_000.0, 69_000.0))
+    far = Validation.once("by blocks", Estimate(57_000.0, 1_500.0, 54_000.0, 60_000.0))
+    best, other, *_ = housing().ranked
+    board = replace(
+        housing(), entries=(replace(best, validations=(near,)), replace(other, validations=(far,)))
+    )
+    text = board.markdown()
+    assert "| candidate | 5-fold | by blocks |" in text
+    assert f"| {BEST} 57,000 ± 1,500 (54,000 to 60,000) |" in text
+    assert "| 65,000 ± 2,000 (61,000 to 69,000) |" in text
 
 
 def test_a_failed_candidate_is_the_last_row_and_says_why() -> None:

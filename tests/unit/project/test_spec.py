@@ -203,3 +203,35 @@ def test_every_contradiction_of_a_part_is_told() -> None:
 def test_a_spec_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         project().name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("cv", "told"),
+    [
+        ({"kind": "blocks"}, "blocks: found `kind: blocks` alone"),
+        ({"kind": "kfold", "blocks": {"a": 1}}, "blocks: found with `kfold`"),
+        ({"kind": "blocks", "blocks": {"a": 0}}, "greater than 0"),
+    ],
+)
+def test_blocks_have_lengths(cv: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        CrossValidationSpec.model_validate(cv)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "told"),
+    [
+        (
+            {"validations": [{"kind": "blocks", "blocks": {"b": 1}}]},
+            "evaluation.validations[0].blocks.b: found `b`",
+        ),
+        ({"validations": [{"kind": "group"}]}, "evaluation.validations[0].kind: found `group`"),
+        ({"validations": [{"kind": "stratified"}]}, "it only with classification"),
+        ({"conditions": {"a": "a > 1"}}, "evaluation.conditions.a: found `a`"),
+    ],
+)
+def test_an_evaluation_fits_the_data(evaluation: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        project(evaluation={"metric": "rmse", **evaluation})
+    assert told in str(caught.value)

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
-from fairlead.training.cross_validation import folds, growing, without_leaving_one_out
+from fairlead.training.cross_validation import (
+    block_of,
+    folds,
+    growing,
+    without_leaving_one_out,
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -42,6 +47,17 @@ def test_a_group_is_never_on_both_sides() -> None:
     groups = np.repeat(np.arange(6), 5)
     for fold in folds(CrossValidationSpec(kind="group", folds=3), np.zeros(30), groups):
         assert not set(groups[fold.train]) & set(groups[fold.test])
+
+
+def test_a_block_is_left_out_as_a_whole() -> None:
+    places = np.random.default_rng(0).uniform(-3, 3, (200, 2))
+    blocks = block_of([1.0, 2.0], places)
+    corners = np.floor(places / [1.0, 2.0])
+    for number in np.unique(blocks):
+        assert len(np.unique(corners[blocks == number], axis=0)) == 1
+    cv = CrossValidationSpec(kind="blocks", blocks={"x": 1.0, "y": 2.0}, folds=4)
+    for fold in folds(cv, np.zeros(200), blocks):
+        assert not set(blocks[fold.train]) & set(blocks[fold.test])
 
 
 def test_time_folds_are_fitted_on_earlier_rows_only() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fairlead.errors import TrainingError
@@ -141,3 +142,51 @@ def test_costly_studies_are_made_only_where_they_are_asked_for(tmp_path: Path) -
     assert studies.importance
     assert not studies.ablation
     assert not studies.learning_curves
+
+
+PLACES = """
+name: places
+task: regression
+data:
+  path: places.csv
+  target: {name: price}
+  columns:
+    x: {type: number}
+    y: {type: number}
+    size: {type: number}
+  split: {kind: random, holdout: 0.3}
+candidates:
+  far: {family: decision_tree, min_samples_leaf: 5, without: [x, y]}
+  near:
+    family: decision_tree
+    min_samples_leaf: 5
+    neighbours: {columns: {x: 1, y: 1}, k: [1, 3], mean: [price, size]}
+evaluation:
+  metric: rmse
+  cv: {kind: kfold, folds: 4}
+  validations: [{kind: blocks, blocks: {x: 5, y: 5}, folds: 4}]
+  conditions: {large: size > 50}
+"""
+
+
+def test_neighbours_help_where_they_are_known_and_not_where_none_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    at, size = rng.uniform(0, 20, (400, 2)), rng.uniform(0, 100, 400)
+    # Every square has a level of its own, which says nothing about the next one.
+    level = rng.normal(0, 100, (4, 4))[tuple((at // 5).astype(int).T)]
+    price = level + size + rng.normal(0, 5, 400)
+    lines = [f"{x},{y},{s},{p}" for (x, y), s, p in zip(at, size, price, strict=True)]
+    (tmp_path / "places.csv").write_text("\n".join(["x,y,size,price", *lines]))
+    (tmp_path / "fairlead.yaml").write_text(PLACES)
+    result = train(load(tmp_path), jobs=1)
+    entries = {entry.name: entry for entry in result.leaderboard.entries}
+    far, near = entries["far"], entries["near"]
+    assert near.cv["rmse"].value < 0.7 * far.cv["rmse"].value
+    assert near.holdout["rmse"].value < 0.7 * far.holdout["rmse"].value
+    (near_blocks,), (far_blocks,) = near.validations, far.validations
+    assert near_blocks.method == "4-fold by blocks of 5 × 5 (x, y)"
+    assert near_blocks.mean > far_blocks.mean
+    manifest = result.bundle("near").manifest
+    assert manifest["parameters"]["neighbours"]["k"] == [1, 3]
+    cuts = {(cut["column"], cut["value"]) for cut in manifest["slices"]["holdout"]}
+    assert cuts == {("large", "false"), ("large", "true")}
