@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fairlead.bundle.reading import Bundle, load_bundle
     from fairlead.errors import FairleadError
-    from fairlead.project.loading import Project
     from fairlead.wiring import train
-    from fairlead.workflows.load import load
+    from fairlead.workbench import Project, load
 
 __version__ = "0.1.0"
 __all__ = ["Bundle", "FairleadError", "Project", "__version__", "load", "load_bundle", "train"]
@@ -19,8 +18,8 @@ __all__ = ["Bundle", "FairleadError", "Project", "__version__", "load", "load_bu
 _HOMES = {
     "Bundle": "fairlead.bundle.reading",
     "FairleadError": "fairlead.errors",
-    "Project": "fairlead.project.loading",
-    "load": "fairlead.workflows.load",
+    "Project": "fairlead.workbench",
+    "load": "fairlead.workbench",
     "load_bundle": "fairlead.bundle.reading",
     "train": "fairlead.wiring",
 }

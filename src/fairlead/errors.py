@@ -377,8 +377,8 @@ class ModelVersionNotFoundError(RegistryError):
     known: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        known = f"; known: {', '.join(self.known)}" if self.known else ""
-        return f"{self.model} has no version or alias {self.reference!r}{known}"
+        known = f"known: {', '.join(self.known)}" if self.known else "nothing is registered"
+        return f"{self.model} has no version or alias {self.reference!r}; {known}"
 
 
 @dataclass(eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from fairlead.settings import Settings, read_settings
 if TYPE_CHECKING:
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
-    from fairlead.workflows.train import Progress, TrainingResult
+    from fairlead.progress import Progress
+    from fairlead.workflows.train import TrainingResult
 
 
 def tracking_uri(root: Path) -> str:
@@ -48,12 +50,13 @@ def run_tracker(project: Project) -> MlflowTracker:
 
 
 def train(
-    project: Project,
+    project: Project | Path | str,
     *,
     only: Sequence[str] = (),
     jobs: int = 0,
     learning_curve: bool = False,
     ablation: bool = False,
+    register: bool = True,
     progress: Progress | None = None,
     settings: Settings | None = None,
 ) -> TrainingResult:
@@ -62,33 +65,39 @@ def train(
     Where MLflow is not installed, the bundles stay in `.fairlead/bundles` and have no versions.
 
     Args:
-        project: a loaded project.
+        project: a loaded project, or the path of its folder or file.
         only: candidates to train; all of them if empty.
         jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
         learning_curve: fit growing parts of the rows too, whatever the project file says.
         ablation: fit the candidate put forward without each feature too.
-        progress: told how far it is.
+        register: log runs and register versions; to try something out, leave it.
+        progress: told how far it is; if not given, bars in a notebook or a terminal.
         settings: those of the process if not given.
 
     Returns:
         Leaderboard, bundles and versions.
 
     Raises:
+        ProjectError: the project file has problems, or there is no such candidate.
         RegistryUnavailableError: the registry does not answer; nothing was trained.
         DataError: the data is missing, damaged, or breaks the contract.
         FairleadError: every candidate failed; the first one's error.
     """
+    from fairlead.progress import training_bars
     from fairlead.workflows import train as workflow
+    from fairlead.workflows.load import load
 
+    project = project if isinstance(project, Project) else load(project)
     settings = settings or read_settings()
-    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
-    return workflow.train(
-        project,
-        registry=registry,
-        tracker=None if registry is None else run_tracker(project),
-        only=only,
-        jobs=jobs or settings.jobs,
-        learning_curve=learning_curve,
-        ablation=ablation,
-        progress=progress,
-    )
+    register = register and find_spec("mlflow") is not None
+    with nullcontext(progress) if progress is not None else training_bars() as progress:
+        return workflow.train(
+            project,
+            registry=model_registry(project.root) if register else None,
+            tracker=run_tracker(project) if register else None,
+            only=only,
+            jobs=jobs or settings.jobs,
+            learning_curve=learning_curve,
+            ablation=ablation,
+            progress=progress,
+        )

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairlead.data.contract import Contract
+from fairlead.data.contract import UNKNOWN_CATEGORY, Contract
 from fairlead.data.encoding import UNKNOWN
 from fairlead.project.columns import ColumnSpec
 
 ROWS = 48
-UNKNOWN_CATEGORY = "(not declared)"
 
 
 @dataclass(frozen=True)

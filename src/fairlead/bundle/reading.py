@@ -51,6 +51,11 @@ class Bundle:
     def __repr__(self) -> str:
         return f"<Bundle {self.name}/{self.candidate} {self.digest[:12]}>"
 
+    def _repr_html_(self) -> str:
+        from fairlead.bundle.views import bundle_view
+
+        return bundle_view(self.manifest, self.digest)
+
     def score(self, X: NDArray[np.float64]) -> Scores:
         """Score encoded rows.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,10 +35,10 @@ def _open(path: Path) -> tuple[Project, ModelRegistry]:
 @models.command("list")
 def list_versions(project: ProjectOption = Path(), as_json: AsJson = False) -> None:
     """List the versions, their candidates and aliases."""
-    from rich.table import Table
+    from fairlead.workflows.models import Versions
 
     loaded, registry = _open(project)
-    versions = registry.versions(loaded.spec.name)
+    versions = Versions(registry.versions(loaded.spec.name))
     if as_json:
         rows = [
             {
@@ -53,16 +53,8 @@ def list_versions(project: ProjectOption = Path(), as_json: AsJson = False) -> N
         ]
         typer.echo(json.dumps(rows, indent=1))
         return
-    table = Table("version", "candidate", "aliases", "bundle", "registered", title=loaded.spec.name)
-    for version in versions:
-        table.add_row(
-            str(version.version),
-            version.candidate,
-            ", ".join(version.aliases),
-            version.digest[:12],
-            f"{version.created_at:%Y-%m-%d %H:%M}",
-        )
-    output().print(table if versions else f"{loaded.spec.name} has no versions: fairlead train")
+    none = f"{loaded.spec.name} has no versions: fairlead train"
+    output().print(versions.render() if versions else none)
 
 
 @models.command()
@@ -87,38 +79,14 @@ def compare(
     a: Reference, b: Reference, project: ProjectOption = Path(), as_json: AsJson = False
 ) -> None:
     """Compare two versions: metrics, parameters and data, side by side, and on the same rows."""
-    from rich.table import Table
-
-    from fairlead.evaluation.metrics import find_metric
-    from fairlead.evaluation.tables import comparison_text
-    from fairlead.workflows.evidence import compare_versions
     from fairlead.workflows.models import compare
 
     loaded, registry = _open(project)
-    rows = compare(registry, loaded.root, loaded.spec.name, a, b)
-    versions = [registry.resolve(loaded.spec.name, reference) for reference in (a, b)]
-    duel = compare_versions(loaded.root, loaded.spec, *versions)
-    found = duel.comparison
+    compared = compare(registry, loaded, a, b)
     if as_json:
-        paired = {**vars(duel), "comparison": None if found is None else found.to_dict()}
-        both = [*map(vars, rows), {"name": "on the same rows", "a": a, "b": b, **paired}]
-        typer.echo(json.dumps(both, indent=1))
-        return
-    table = Table("", a, b, "", title=f"{loaded.spec.name}: {a} and {b}")
-    for row in rows:
-        table.add_row(row.name, _cell(row.a), _cell(row.b), "" if row.a == row.b else "differs")
-    output().print(table)
-    if found is None:
-        output().print(f"Not compared on the same rows: {duel.reason}.")
-        return
-    metric = find_metric(found.metric, loaded.spec.task)
-    text = comparison_text(found, metric, a, b, loaded.spec.data.target.unit)
-    where = "holdout" if duel.source == "holdout" else "cross-validation"
-    output().print(f"On the same {found.rows:,} rows of the {where}, {text}.")
-
-
-def _cell(value: Any) -> str:
-    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+        typer.echo(json.dumps(compared.to_json(), indent=1))
+    else:
+        output().print(compared.render())
 
 
 @models.command()

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fairlead.cli.terminal import (
-    AsJson,
-    ProjectPath,
-    download_bar,
-    errors,
-    output,
-    training_bars,
-)
+from fairlead.cli.terminal import AsJson, ProjectPath, errors, output
 
 if TYPE_CHECKING:
     from fairlead.workflows.init import NewProject
@@ -28,14 +21,9 @@ data = typer.Typer(help="Get a project's data.", no_args_is_help=True)
 @data.command()
 def fetch(project: ProjectPath = Path()) -> None:
     """Download the data, or copy it from a mirror, and check its digest."""
-    from fairlead.settings import read_settings
-    from fairlead.workflows.fetch import fetch
-    from fairlead.workflows.load import load
+    from fairlead.workbench import load
 
-    settings, loaded = read_settings(), load(project)
-    with download_bar(Path(loaded.spec.data.path).name) as bar:
-        result = fetch(loaded, settings, bar)
-    output().print(str(result))
+    output().print(str(load(project).fetch()))
 
 
 def init(
@@ -133,18 +121,14 @@ def train(
 ) -> None:
     """Train and compare the candidates, prove and register their bundles."""
     from fairlead.wiring import train
-    from fairlead.workflows.load import load
 
-    loaded = load(project)
-    with training_bars() as bars:
-        result = train(
-            loaded,
-            only=candidate or (),
-            jobs=jobs,
-            learning_curve=learning_curve,
-            ablation=ablation,
-            progress=bars,
-        )
+    result = train(
+        project,
+        only=candidate or (),
+        jobs=jobs,
+        learning_curve=learning_curve,
+        ablation=ablation,
+    )
     if as_json:
         typer.echo(result.leaderboard.to_json(), nl=False)
         return
@@ -163,13 +147,8 @@ def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
         console.print(f"Serve the {choice}:  fairlead serve {shlex.quote(str(chosen.path))}")
         return
     place = shlex.quote(str(project))
-    shown = f"{champion.candidate} (version {champion.version})"
-    if result.crowned:
-        console.print(f"Champion: {shown}, the first one, by cross-validation.")
-    else:
-        console.print(
-            f"Champion is still {shown}; the {choice} of this training is the challenger."
-        )
+    console.print(result.outcome)
+    if not result.crowned:
         console.print(f"Promote it:  fairlead models promote challenger --project {place}")
     console.print(f"Serve it:    fairlead serve {place}")
 

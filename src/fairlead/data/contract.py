@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fairlead.project.spec import DataSpec
 
 SHOWN_ROWS = 5
+UNKNOWN_CATEGORY = "(not declared)"
+"""What stands for a category that is not declared, where there must be a text."""
 
 
 @dataclass(frozen=True)

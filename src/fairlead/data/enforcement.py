@@ -21,6 +21,7 @@ from fairlead.data.report import DataReport
 from fairlead.data.sources import read_table
 from fairlead.data.summary import summarise
 from fairlead.errors import ContractError, DataInvalidError, Violation
+from fairlead.notebook import as_text
 from fairlead.project.columns import ColumnSpec, Task
 from fairlead.project.spec import DataSpec
 
@@ -33,6 +34,7 @@ class Dataset:
 
     Attributes:
         contract: of the features, the target and the classes.
+        columns: all declared ones but the target, in the order of the project file.
         X: shape (n, d), the features as `fairlead.data.encoding` has them; values that
             `outliers: clip` will move are still as they were.
         y: shape (n,), class codes as int64, or float64.
@@ -45,6 +47,7 @@ class Dataset:
     """
 
     contract: Contract
+    columns: Mapping[str, ColumnSpec]
     X: NDArray[np.float64]
     y: NDArray[Any]
     others: Mapping[str, NDArray[Any]]
@@ -52,6 +55,24 @@ class Dataset:
     rows: NDArray[np.int64]
     fingerprint: str
     report: DataReport
+
+    def frame(self, row_number: str | None = None) -> pl.DataFrame:
+        """The rows in polars, each column in its type, see `fairlead.data.frames.frame_of`.
+
+        Args:
+            row_number: name of a first column with the number of each row in the file.
+        """
+        from fairlead.data.frames import frame_of
+
+        return frame_of(self, row_number)
+
+    def __repr__(self) -> str:
+        return as_text(self.report.render())
+
+    def _repr_html_(self) -> str:
+        from fairlead.data.views import report_view
+
+        return report_view(self.report)
 
 
 def read_dataset(path: Path, task: Task, data: DataSpec) -> Dataset:
@@ -152,7 +173,7 @@ class _File:
 def _read(path: Path, task: Task, data: DataSpec) -> _File:
     specs = {**data.columns, data.target.name: _target_column(task, data)}
     hint = (
-        "`fairlead data fetch` brings it"
+        "`fairlead data fetch`, or `project.fetch()` in Python, brings it"
         if data.source
         else "put it there, or name its origin in `data.source`"
     )
@@ -250,6 +271,7 @@ def _dataset(
         y = target.values[kept]
     return Dataset(
         contract=contract,
+        columns=file.data.columns,
         X=np.column_stack([file.columns[name].values[kept] for name in contract.columns]),
         y=y,
         others={

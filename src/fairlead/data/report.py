@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fairlead.data.distribution import Histogram, Outliers
 from fairlead.errors import Violation
+from fairlead.notebook import as_text
 
 SHOWN_TOP = 3
 BARS = "▁▂▃▄▅▆▇█"
@@ -139,6 +140,14 @@ class DataReport:
         for column in document["columns"]:
             column["top"] = [{"value": value, "rows": rows} for value, rows in column["top"]]
         return {"passed": self.passed, **document}
+
+    def __repr__(self) -> str:
+        return as_text(self.render())
+
+    def _repr_html_(self) -> str:
+        from fairlead.data.views import report_view
+
+        return report_view(self)
 
     def render(self) -> RenderableType:
         """For a terminal: a table of the columns, then what became of the rows."""

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from fairlead import notebook
 from fairlead.errors import EvaluationError
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.metrics import Metric, find_metric
 from fairlead.evaluation.records import Estimate
 from fairlead.evaluation.validation import Validation
+from fairlead.notebook import as_text
 from fairlead.project.columns import Task
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from fairlead.evaluation.tables import TerminalTable
 
 FORMAT = 1
@@ -194,6 +198,16 @@ class Leaderboard:
             for rank, entry in enumerate(self.ranked, 1)
         ]
 
+    def frame(self) -> pl.DataFrame:
+        """The same in polars, without metrics of single classes; what is not defined is null."""
+        import polars as pl
+        import polars.selectors as cs
+
+        wide = pl.DataFrame(self.records(), infer_schema_length=None)
+        kept = [name for name in wide.columns if "[" not in name]
+        tidy = wide.select(kept).with_columns(cs.float().fill_nan(None))
+        return tidy.rename({"name": "candidate"}, strict=False)
+
     def to_json(self) -> str:
         """The leaderboard as JSON, best first; what is not defined is null."""
         best, simplest = self.best, self.simplest
@@ -246,11 +260,16 @@ class Leaderboard:
 
         return TerminalTable(self)
 
+    def __repr__(self) -> str:
+        return as_text(self.render())
+
     def _repr_html_(self) -> str:
         """The leaderboard in a notebook."""
+        from fairlead.evaluation.leaderboard_figure import leaderboard_png
         from fairlead.evaluation.tables import html
 
-        return html(self)
+        image = notebook.png_image(leaderboard_png(self), f"{self.metric} of all candidates", 640)
+        return notebook.view("", html(self), image if self.best else "")
 
     def figure(self, path: Path) -> None:
         """Write the leaderboard as a PNG picture.

@@ -380,8 +380,9 @@ def html(board: Leaderboard) -> str:
     rows = []
     for entry in _lines(board):
         tag = "th" if entry == board.best else "td"
-        cells = (escape(cell) for cell in _cells(board, entry, columns))
-        rows.append("".join(f"<{tag}>{cell}</{tag}>" for cell in cells))
+        name, *cells = (escape(cell) for cell in _cells(board, entry, columns))
+        numbers = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in cells)
+        rows.append(f"<{tag}>{name}</{tag}>{numbers}")
     failures = [f"{name} failed: {why}" for name, why in _failures(board)]
     notes = "".join(f"<p>{escape(note)}</p>" for note in [*_notes(board), *failures])
     if others := _validations(board):

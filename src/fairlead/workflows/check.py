@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from fairlead.data.quality.assessment import assess
 from fairlead.data.quality.records import QualityReport
 from fairlead.data.report import DataReport
+from fairlead.notebook import as_text
 from fairlead.project.loading import Project
 from fairlead.storage import write_whole
 from fairlead.workflows.read import inspect
@@ -34,6 +35,16 @@ class CheckedData:
     def passed(self) -> bool:
         """Whether the data keep the contract, the checks and the rules of `data.quality`."""
         return self.data.passed and (self.quality is None or self.quality.passed)
+
+    def __repr__(self) -> str:
+        return as_text(self.render())
+
+    def _repr_html_(self) -> str:
+        from fairlead.data.views import findings_view, report_view
+
+        if self.quality is None:
+            return report_view(self.data)
+        return report_view(self.data, findings_view(self.quality))
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -7,18 +7,21 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairlead.errors import EvaluationError
+from fairlead.errors import DataMissingError, EvaluationError
 from fairlead.evaluation.comparison import Comparison, compare
 from fairlead.evaluation.records import Predictions
 from fairlead.project.spec import ProjectSpec
 from fairlead.registry.records import ModelVersion
 from fairlead.storage import write_whole
 from fairlead.workflows.store import predictions_of
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,32 @@ def recall(root: Path, digest: str) -> Evidence | None:
         return Evidence(*names, stored["rows"], repeats, stored.get("groups"))
     except (OSError, EOFError, ValueError, KeyError, EvaluationError, zipfile.BadZipFile):
         return None
+
+
+def predictions_frame(root: Path, digest: str) -> pl.DataFrame:
+    """The evidence on a bundle as a data frame, see `TrainingResult.predictions`.
+
+    Raises:
+        DataMissingError: there is none here that can be read.
+    """
+    import polars as pl
+
+    evidence = recall(root, digest)
+    if evidence is None:
+        raise DataMissingError(predictions_of(root, digest), "`fairlead train` writes it")
+    parts = []
+    for number, each in enumerate(evidence.repeats, 1):
+        columns: dict[str, Any] = {"row": evidence.rows}
+        if len(evidence.repeats) > 1:
+            columns["repeat"] = np.full(each.rows, number)
+        for name, values in (("true", each.y_true), ("predicted", each.y_pred)):
+            texts = [each.classes[code] for code in values] if each.classes else values
+            columns[name] = pl.Series(texts, dtype=pl.Enum(each.classes) if each.classes else None)
+        if each.y_prob is not None:
+            shares = zip(each.classes, each.y_prob.T, strict=True)
+            columns |= {f"P({label})": share for label, share in shares}
+        parts.append(pl.DataFrame(columns))
+    return pl.concat(parts)
 
 
 def compare_versions(root: Path, spec: ProjectSpec, a: ModelVersion, b: ModelVersion) -> Duel:

@@ -14,6 +14,7 @@ from fairlead.bundle.making import ProvedGraph, compile_and_prove, make_bundle
 from fairlead.bundle.manifest import to_json
 from fairlead.bundle.measure import Measurements, measure
 from fairlead.data.enforcement import Dataset
+from fairlead.data.frames import values_of
 from fairlead.data.splits import holdout_split
 from fairlead.evaluation.comparison import Comparison, compare
 from fairlead.evaluation.figures import draw_figures
@@ -107,7 +108,7 @@ class Experiment:
             "holdout_rows": len(self.holdout),
         }
         self.cuts = [
-            cut(name, spec.data.columns[name], self._column(name), self.train)
+            cut(name, spec.data.columns[name], values_of(dataset, name), self.train)
             for name in spec.evaluation.slices
         ]
         self.cuts += [self._halves(name, text) for name, text in spec.evaluation.conditions.items()]
@@ -121,7 +122,9 @@ class Experiment:
         """
         groups = self.with_role("group", self.train)
         if cv.kind == "blocks":
-            places = np.column_stack([self._column(name)[self.train] for name in cv.blocks])
+            places = np.column_stack(
+                [values_of(self.dataset, name)[self.train] for name in cv.blocks]
+            )
             groups = block_of(list(cv.blocks.values()), places)
         return folds(cv, self.y, groups, self.with_role("time", self.train)), groups
 
@@ -131,12 +134,6 @@ class Experiment:
         parsed = parse_derived(contract.columns, {**derived, name: condition})
         known = dict(zip(contract.columns, self.dataset.X.T, strict=True))
         return Cut(name, ("false", "true"), extend(known, parsed)[name].astype(np.int64))
-
-    def _column(self, name: str) -> NDArray[Any]:
-        """The values of a column, whether it is a feature or not."""
-        if name in self.dataset.others:
-            return self.dataset.others[name]
-        return self.dataset.X[:, list(self.dataset.contract.columns).index(name)]
 
     def with_role(self, role: str, rows: NDArray[np.int64]) -> NDArray[Any] | None:
         """What the column with this role holds in some rows; None if there is none."""

@@ -6,18 +6,22 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
+from fairlead import notebook
 from fairlead.bundle.reading import Bundle, load_bundle
 from fairlead.errors import FairleadError, Problem, ProjectError
 from fairlead.evaluation.leaderboard import Leaderboard
+from fairlead.notebook import as_text
+from fairlead.progress import Progress
 from fairlead.project.loading import Project
 from fairlead.registry.port import ModelRegistry, RunTracker
 from fairlead.registry.promotion import crown
 from fairlead.registry.records import ModelVersion
 from fairlead.training.fitting import Candidate, Trained, train_all
+from fairlead.workflows.evidence import predictions_frame
 from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
@@ -25,15 +29,8 @@ from fairlead.workflows.registration import register
 from fairlead.workflows.studies import Studies, study
 from fairlead.workflows.validations import other_validations
 
-
-class Progress(Protocol):
-    """Where a training tells how far it is."""
-
-    def start(self, totals: Mapping[str, int]) -> None:
-        """Training begins: candidate -> number of steps."""
-
-    def advance(self, candidate: str, steps: int) -> None:
-        """A candidate has come `steps` further."""
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Silent:
@@ -51,6 +48,7 @@ class TrainingResult:
     """What a training has made.
 
     Attributes:
+        project: what was trained.
         leaderboard: every candidate with its figures, the best first.
         bundles: candidate -> folder of its bundle.
         versions: candidate -> registered version; empty without a registry.
@@ -59,6 +57,7 @@ class TrainingResult:
         studies: what features and rows are worth.
     """
 
+    project: Project
     leaderboard: Leaderboard
     bundles: Mapping[str, Path]
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
@@ -67,9 +66,64 @@ class TrainingResult:
     studies: Studies = field(default_factory=Studies)
 
     def bundle(self, candidate: str | None = None) -> Bundle:
-        """Load a candidate's bundle; without a name, that of the one put forward."""
+        """Load a candidate's bundle; without a name, that of the one put forward.
+
+        Raises:
+            ProjectError: no such candidate was trained.
+        """
+        return load_bundle(self._folder(candidate))
+
+    def predictions(self, candidate: str | None = None) -> pl.DataFrame:
+        """What a candidate predicted for rows it never saw: the holdout, or by cross-validation.
+
+        Args:
+            candidate: its name; if not given, the one put forward.
+
+        Returns:
+            One row each, with `row` (its number in the file), `true`, `predicted` and, of a
+            classifier with probabilities, `P(<class>)`; where cross-validation was repeated, one
+            row for each `repeat`.
+
+        Raises:
+            ProjectError: no such candidate was trained.
+            DataMissingError: the predictions were removed since.
+        """
+        return predictions_frame(self.project.root, self._folder(candidate).name)
+
+    def _folder(self, candidate: str | None) -> Path:
         first = self.leaderboard.selected or self.leaderboard.ranked[0]
-        return load_bundle(self.bundles[candidate or first.name])
+        name = candidate or first.name
+        if name not in self.bundles:
+            known = f"one that was trained: {', '.join(self.bundles)}"
+            raise ProjectError(self.project.path, (Problem("candidates", name, known),))
+        return self.bundles[name]
+
+    def __repr__(self) -> str:
+        return as_text(self.leaderboard.render(), "", *self.remarks())
+
+    def _repr_html_(self) -> str:
+        return notebook.view(
+            self.project.spec.name,
+            self.leaderboard._repr_html_(),
+            notebook.lines(self.remarks()),
+        )
+
+    def remarks(self) -> list[str]:
+        """What follows from the training, as sentences."""
+        return [*self.studies.conclusions(), self.outcome]
+
+    @property
+    def outcome(self) -> str:
+        """Who is champion now, as a sentence."""
+        if self.champion is None:
+            return "Not registered."
+        shown = f"{self.champion.candidate} (version {self.champion.version})"
+        if self.crowned:
+            return f"Champion: {shown}, the first one, by cross-validation."
+        return (
+            f"Champion is still {shown}; the {self.leaderboard.select} of this training is the "
+            "challenger."
+        )
 
 
 def train(
@@ -128,7 +182,9 @@ def train(
         trained = [candidate for candidate in candidates if candidate.name in finished]
         validations = other_validations(experiment, trained, jobs)
         leaderboard = rank(experiment, finished, failed, validations)
-    made = TrainingResult(leaderboard, {name: one.bundle for name, one in finished.items()})
+    made = TrainingResult(
+        project, leaderboard, {name: one.bundle for name, one in finished.items()}
+    )
     if registry is not None:
         made = _registered(made, experiment, finished, registry, tracker)
     wanted = project.spec.evaluation

@@ -32,8 +32,10 @@ def rows_of(y: list[int], **others: list[Any]) -> Dataset:
         columns=(),
         classes={str(code): y.count(code) for code in sorted(set(y))},
     )
+    columns = {"x": ColumnSpec(type="number")}
     return Dataset(
-        contract=Contract("classification", {"x": ColumnSpec(type="number")}, TargetSpec(name="y")),
+        contract=Contract("classification", columns, TargetSpec(name="y")),
+        columns=columns,
         X=np.zeros((n, 1)),
         y=np.array(y, np.int64),
         others={name: np.array(values) for name, values in others.items()},

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import polars.selectors as cs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -272,3 +273,13 @@ def test_reading_a_leaderboard_loads_no_drawing_and_no_training_library() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@settings(max_examples=30)
+@given(board=boards)
+def test_a_frame_has_one_row_for_each_candidate_and_no_nan(board: Leaderboard) -> None:
+    frame = board.frame()
+    assert len(frame) == len(board.entries)
+    assert [column.name for column in frame.select(cs.float()) if column.is_nan().any()] == []
+    if len(frame):
+        assert frame["candidate"].to_list() == [entry.name for entry in board.ranked]

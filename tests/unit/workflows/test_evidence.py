@@ -9,11 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fairlead.errors import DataMissingError
 from fairlead.evaluation.comparison import compare
 from fairlead.evaluation.records import Predictions
 from fairlead.project.spec import ProjectSpec
 from fairlead.registry.records import ModelVersion
-from fairlead.workflows.evidence import Evidence, compare_versions, keep, recall
+from fairlead.workflows.evidence import (
+    Evidence,
+    compare_versions,
+    keep,
+    predictions_frame,
+    recall,
+)
 from fairlead.workflows.store import predictions_of
 
 SPEC = ProjectSpec.model_validate(
@@ -95,3 +102,17 @@ def test_a_version_from_elsewhere_or_a_damaged_file_is_no_evidence(
         predictions_of(tmp_path, "digest2").write_bytes(content)
     duel = compare_versions(tmp_path, SPEC, version(1), version(2))
     assert duel.reason == "flats version 2 was not trained in this folder"
+
+
+def test_repeats_stand_below_each_other_in_a_frame(tmp_path: Path) -> None:
+    once = evidence(0.1, 1)
+    kept(tmp_path, replace(once, repeats=[*once.repeats, *evidence(0.2, 2).repeats]))
+    frame = predictions_frame(tmp_path, "digest1")
+    assert frame.columns == ["row", "repeat", "true", "predicted"]
+    assert frame["repeat"].to_list() == [1] * 60 + [2] * 60
+    assert frame["true"].to_list() == [*TRUTH, *TRUTH]
+
+
+def test_predictions_that_are_gone_are_missing_data(tmp_path: Path) -> None:
+    with pytest.raises(DataMissingError, match="`fairlead train` writes it"):
+        predictions_frame(tmp_path, "digest1")

@@ -10,7 +10,7 @@ from fairlead.adapters.memory_registry import MemoryRegistry
 from fairlead.errors import AliasNameError
 from fairlead.registry.promotion import rollback
 from fairlead.testing.registry import sample_bundle
-from fairlead.workflows.models import move_alias
+from fairlead.workflows.models import Versions, move_alias
 
 
 @pytest.fixture
@@ -37,3 +37,12 @@ def test_a_champion_that_is_moved_as_an_alias_can_be_rolled_back(registry: Memor
 def test_a_name_that_no_registry_takes_is_refused(name: str, registry: MemoryRegistry) -> None:
     with pytest.raises(AliasNameError, match="cannot be an alias"):
         move_alias(registry, "iris", name, "1")
+
+
+def test_versions_are_listed_for_terminal_and_notebook(registry: MemoryRegistry) -> None:
+    versions = Versions(registry.versions("iris"))
+    assert [version.version for version in versions] == [1, 2]
+    assert versions[1].digest[:12] in repr(versions)
+    assert versions[1].digest[:12] in versions._repr_html_()
+    assert repr(Versions()) == "no versions yet"
+    assert "no versions yet" in Versions()._repr_html_()
