@@ -60,6 +60,7 @@ def make_bundle(
     metrics: Mapping[str, Any],
     slices: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    recipe: Mapping[str, bytes],
     description: str | None,
 ) -> Path:
     """Write the bundle of a proved graph.
@@ -73,6 +74,7 @@ def make_bundle(
         metrics: `cv`, `holdout`, … -> metric -> estimate, as JSON values.
         slices: `cv`, `holdout` -> scores of slices, as JSON values.
         provenance: where the model comes from, as JSON values.
+        recipe: further files, which say how to make it again.
         description: what the model is for.
 
     Returns:
@@ -102,6 +104,7 @@ def make_bundle(
         REFERENCE: _reference(contract, X, candidate.seed),
         SKETCH: to_json(sketch(contract, X)),
         CARD: card(manifest, description).encode(),
+        **recipe,
     }
     examples = records(contract, X[:5])
     complete: Callable[[Path], None] = lambda folder: write_mlflow_face(  # noqa: E731

@@ -19,6 +19,10 @@ GOLDEN = "golden.json"
 REFERENCE = "reference.parquet"
 SKETCH = "sketch.json"
 CARD = "card.md"
+PROJECT = "project.json"
+"""The project file as canonical JSON; its SHA-256 is `spec_digest`."""
+ENVIRONMENT = "environment.json"
+"""What ran the training: platform, distributions, lock files."""
 
 
 def digest(data: bytes) -> str:

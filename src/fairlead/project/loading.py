@@ -88,12 +88,17 @@ def dump_spec(spec: ProjectSpec) -> str:
 
 def spec_digest(spec: ProjectSpec) -> str:
     """SHA-256 of a spec as canonical JSON, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(spec)).hexdigest()
+
+
+def canonical_json(spec: ProjectSpec) -> bytes:
+    """A spec with all its defaults, as `ProjectSpec.model_validate_json` reads it again."""
     values: dict[str, Any] = spec.model_dump(mode="json")
     # Elsewhere the order of keys has a meaning: the model takes columns as they are listed.
     values["candidates"] = {
         name: dict(sorted(candidate.items())) for name, candidate in values["candidates"].items()
     }
-    return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).hexdigest()
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 def _checked(spec: ProjectSpec, checks: Iterable[Check]) -> Iterable[Problem]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from threadpoolctl import threadpool_limits
 
 from fairlead.bundle.making import ProvedGraph, compile_and_prove, make_bundle
+from fairlead.bundle.manifest import ENVIRONMENT, to_json
 from fairlead.bundle.parity import compare, random_rows
 from fairlead.data.encoding import UNKNOWN
 from fairlead.data.enforcement import Dataset, read_dataset
@@ -31,6 +32,7 @@ from fairlead.project.spec import DataSpec
 from fairlead.training.adoption import Encoded, Followed, follow, label_text
 from fairlead.training.fitting import Candidate, Fitted, Prediction
 from fairlead.training.preprocessing import Features
+from fairlead.workflows.environment import environment_of
 from fairlead.workflows.init import project_name
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.store import bundles_of
@@ -123,6 +125,7 @@ def adopt(
         METRICS[dataset.contract.task],
     )
     root = root or Path()
+    environment = environment_of(root)
     origin = {
         "file": model.name,
         "sha256": sha256_of(model),
@@ -138,7 +141,7 @@ def adopt(
         metrics={SAMPLE: report.to_dict()},
         slices={},
         provenance={
-            **provenance(root),
+            **provenance(root, environment),
             "data_fingerprint": dataset.fingerprint,
             "spec_digest": None,
             "seed": SEED,
@@ -146,6 +149,7 @@ def adopt(
             "holdout_rows": None,
             "adopted": origin,
         },
+        recipe={ENVIRONMENT: to_json(environment)},
         description=None,
     )
     values = {metric: estimate.value for metric, estimate in report.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.bundle.making import ProvedGraph, compile_and_prove, make_bundle
-from fairlead.bundle.manifest import to_json
+from fairlead.bundle.manifest import ENVIRONMENT, MANIFEST, PROJECT, to_json
 from fairlead.bundle.measure import Measurements, measure
 from fairlead.data.enforcement import Dataset
+from fairlead.data.fetch import sha256_of
 from fairlead.data.frames import values_of
 from fairlead.data.splits import holdout_split
 from fairlead.evaluation.comparison import Comparison, compare
@@ -24,11 +26,12 @@ from fairlead.evaluation.report import evaluate
 from fairlead.evaluation.slices import Cut, SliceScore, cut, score_slices
 from fairlead.graph.runtime import Session
 from fairlead.project.derived import extend, parse_derived
-from fairlead.project.loading import Project
+from fairlead.project.loading import Project, canonical_json
 from fairlead.project.spec import CrossValidationSpec
 from fairlead.storage import write_whole
 from fairlead.training.cross_validation import Fold, block_of, folds, without_leaving_one_out
 from fairlead.training.fitting import OutOfSample, Prediction, Trained
+from fairlead.workflows.environment import environment_of
 from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.store import REPORTS, bundle_store, results_folder
@@ -81,6 +84,7 @@ class Experiment:
         coarse: the same folds, or five where `layout` leaves out one row at a time.
         metric: the metric that ranks.
         origin: where the models come from, as JSON values.
+        recipe: the files of a bundle that say how to make it again.
 
     Raises:
         DataInvalidError: the rows cannot be split into training rows and holdout.
@@ -99,9 +103,14 @@ class Experiment:
         self.metric = spec.evaluation.metric
         per_class = PER_CLASS if spec.task == "classification" else ()
         self.metrics = (self.metric, *spec.evaluation.also, *per_class)
+        environment = environment_of(project.root)
+        self.recipe = {PROJECT: canonical_json(spec), ENVIRONMENT: to_json(environment)}
         self.origin = {
-            **provenance(project.root),
+            **provenance(project.root, environment),
+            "project_file": project.path.name,
             "data_fingerprint": dataset.fingerprint,
+            "data_sha256": sha256_of(project.root / spec.data.path),
+            "data_rows": dataset.report.rows_read,
             "spec_digest": project.digest,
             "seed": cv.seed,
             "training_rows": len(self.train),
@@ -140,32 +149,42 @@ class Experiment:
         name = self.dataset.roles.get(role)
         return None if name is None else self.dataset.others[name][rows]
 
-    def finish(self, trained: Trained) -> Finished:
-        """Prove a trained candidate, evaluate it, write its bundle and measure it.
+    def bundle(self, trained: Trained) -> tuple[Scored, Path]:
+        """Prove a trained candidate, evaluate it and write its bundle, whose folder is returned.
 
         Raises:
             FairleadError: one of these steps failed; there is no bundle.
         """
-        fitted, candidate = trained.fitted, trained.fitted.candidate
         scored = self.score(trained)
-        reports = scored.reports
-        metrics = {source: report.to_dict() for source, report in reports.items()}
+        metrics = {source: report.to_dict() for source, report in scored.reports.items()}
         slices = {
             source: [score.to_dict() for score in self._score_slices(parts, source)]
             for source, parts in scored.parts.items()
             if source != "oob" and self.cuts
         }
-        bundle = make_bundle(
+        folder = make_bundle(
             bundle_store(self.project),
             self.spec.name,
-            fitted,
+            trained.fitted,
             scored.graph,
             self.X,
             metrics=metrics,
             slices=slices,
             provenance=self.origin,
+            recipe=self.recipe,
             description=self.spec.description,
         )
+        return scored, folder
+
+    def finish(self, trained: Trained) -> Finished:
+        """Make a trained candidate's bundle, measure it, and keep its evidence and figures.
+
+        Raises:
+            FairleadError: one of these steps failed.
+        """
+        fitted, candidate = trained.fitted, trained.fitted.candidate
+        scored, bundle = self.bundle(trained)
+        reports = scored.reports
         shown = "holdout" if "holdout" in reports else "cv"
         keep(self.project.root, bundle.name, self._evidence(scored.parts[shown], shown))
         measured = measure(bundle)
@@ -183,7 +202,8 @@ class Experiment:
             training_s=round(fitted.seconds, 4),
         )
         figures = self._draw(candidate.name, self.predictions(scored.parts[shown][0], shown))
-        document = {"candidate": candidate.name, "metrics": metrics, "slices": slices}
+        manifest = json.loads((bundle / MANIFEST).read_bytes())
+        document = {key: manifest[key] for key in ("candidate", "metrics", "slices")}
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
         recorded = candidate.recorded()
         return Finished(entry, bundle, recorded, measured, figures, trained.out_of_fold)

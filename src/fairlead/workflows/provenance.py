@@ -4,53 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from fairlead import __version__
+from fairlead.workflows.git import git
 
-NAMED = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "scikit-learn", "xgboost-cpu")
+NAMED = (
+    "lightgbm",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "polars",
+    "scikit-learn",
+    "scipy",
+    "xgboost-cpu",
+)
 
 
-def provenance(root: Path) -> dict[str, Any]:
-    """Describe the code and the environment that run now.
+def provenance(root: Path, environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the code that runs now.
 
     Args:
         root: the project's folder.
+        environment: what `environment_of` says of it.
 
     Returns:
-        JSON values; `git_commit` is None outside a repository, `git_dirty` says whether tracked
-        files differ from it, `environment_digest` covers every installed distribution.
+        JSON values; `git_commit` and `project_folder`, its path in the repository, are None
+        outside one, `git_dirty` says whether tracked files differ from the commit,
+        `environment_digest` covers every installed distribution.
     """
-    installed = {
-        distribution.metadata["Name"].lower(): distribution.version
-        for distribution in distributions()
-    }
-    lines = "".join(f"{name}=={version}\n" for name, version in sorted(installed.items()))
-    status = _git(root, "status", "--porcelain", "--untracked-files=no")
+    installed = environment["distributions"]
+    lines = "".join(f"{name}=={version}\n" for name, version in installed.items())
+    status = git(root, "status", "--porcelain", "--untracked-files=no")
+    folder = git(root, "rev-parse", "--show-prefix")
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "fairlead": __version__,
         "python": platform.python_version(),
         "libraries": {name: installed[name] for name in NAMED if name in installed},
         "environment_digest": hashlib.sha256(lines.encode()).hexdigest(),
-        "git_commit": _git(root, "rev-parse", "HEAD"),
+        "git_commit": git(root, "rev-parse", "HEAD"),
         "git_dirty": None if status is None else bool(status),
+        "project_folder": None if folder is None else folder.rstrip("/") or ".",
     }
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603 (a fixed command)
-            ["git", *arguments],  # noqa: S607
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

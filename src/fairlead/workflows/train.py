@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -160,25 +160,15 @@ def train(
         RegistryUnavailableError: the registry does not answer; nothing was trained.
         FairleadError: every candidate failed; the first one's error.
     """
-    progress, jobs = progress or Silent(), jobs or os.cpu_count() or 1
+    jobs = jobs or os.cpu_count() or 1
     experiment = Experiment(project, read(project))
     candidates = _candidates(project, only)
     if registry is not None:
         # Asked now: a training must not fail at its end because a server is down.
         registry.versions(project.spec.name)
-    # Each fold, the fit on all rows, and the bundle are a step.
-    progress.start({candidate.name: len(experiment.layout) + 2 for candidate in candidates})
-    results = train_all(
-        candidates,
-        experiment.dataset.contract,
-        experiment.X,
-        experiment.y,
-        experiment.layout,
-        jobs=jobs,
-        advance=progress.advance,
-    )
+    progress = progress or Silent()
+    finished, failed = _build(experiment, candidates, jobs, progress, experiment.finish)
     with threadpool_limits(1):
-        finished, failed = _finish(experiment, results, progress)
         trained = [candidate for candidate in candidates if candidate.name in finished]
         validations = other_validations(experiment, trained, jobs)
         leaderboard = rank(experiment, finished, failed, validations)
@@ -201,19 +191,55 @@ def train(
     return replace(made, studies=studies)
 
 
-def _finish(
+def build(
+    project: Project, candidate: str, *, jobs: int = 0, progress: Progress | None = None
+) -> Path:
+    """Train one candidate as `train` does and make its bundle, and no more: nothing is ranked.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        DataError: the data is missing, damaged, or breaks the contract.
+        FairleadError: the candidate failed.
+    """
+    experiment = Experiment(project, read(project))
+    candidates = _candidates(project, [candidate])
+    jobs = jobs or os.cpu_count() or 1
+    made, _ = _build(experiment, candidates, jobs, progress or Silent(), experiment.bundle)
+    return made[candidate][1]
+
+
+Made = TypeVar("Made")
+
+
+def _build(
     experiment: Experiment,
-    results: Mapping[str, Trained | FairleadError],
+    candidates: Sequence[Candidate],
+    jobs: int,
     progress: Progress,
-) -> tuple[dict[str, Finished], dict[str, FairleadError]]:
-    """Make bundles; candidate -> what came of it, and candidate -> why nothing came of it."""
-    finished: dict[str, Finished] = {}
+    finish: Callable[[Trained], Made],
+) -> tuple[dict[str, Made], dict[str, FairleadError]]:
+    """Train and finish; candidate -> what came of it, and candidate -> why nothing did."""
+    # Each fold, the fit on all rows, and the bundle are a step.
+    progress.start({candidate.name: len(experiment.layout) + 2 for candidate in candidates})
+    results = train_all(
+        candidates,
+        experiment.dataset.contract,
+        experiment.X,
+        experiment.y,
+        experiment.layout,
+        jobs=jobs,
+        advance=progress.advance,
+    )
+    finished: dict[str, Made] = {}
     failed: dict[str, FairleadError] = {}
     for name, result in results.items():
         try:
             if isinstance(result, FairleadError):
                 raise result
-            finished[name] = experiment.finish(result)
+            with threadpool_limits(1):
+                finished[name] = finish(result)
         except FairleadError as error:
             failed[name] = error
         progress.advance(name, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 
 from fairlead.errors import Problem, ProjectError
 from fairlead.project.document import read_document
-from fairlead.project.loading import Project, dump_spec, load_project, spec_digest
+from fairlead.project.loading import (
+    Project,
+    canonical_json,
+    dump_spec,
+    load_project,
+    spec_digest,
+)
 from fairlead.project.salvage import salvage
 from fairlead.project.spec import ProjectSpec
 
@@ -202,6 +209,9 @@ def test_a_reference_project_survives_dump_and_load(write: Write, name: str) -> 
     project = load_project(Path(__file__).parents[3] / "projects" / name)
     again = load_project(write(dump_spec(project.spec)))
     assert (again.spec, again.digest) == (project.spec, project.digest)
+    canonical = canonical_json(project.spec)
+    assert ProjectSpec.model_validate_json(canonical) == project.spec
+    assert sha256(canonical).hexdigest() == project.digest
 
 
 words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8).filter(
