@@ -19,6 +19,7 @@ FairleadError
 │   ├── CompileError          the fitted estimator cannot become an exact graph
 │   ├── AdoptionError         a fitted model of another origin cannot become a bundle
 │   └── ParityError           graph and estimator disagree: a bug, please report it
+├── ReproductionError     whoever asks for a version that nothing says how to make
 ├── BundleError           whoever copied or stored the bundle: it is not what was written
 ├── StorageError          the operator: disk full, no permission
 ├── RegistryError         the operator of the registry
@@ -320,6 +321,18 @@ class ParityError(ModelError):
             f"of {self.of} rows (largest difference {self.worst:.3g}, "
             f"allowed {self.tolerance:.3g}); no bundle was written"
         )
+
+
+@dataclass(eq=False)
+class ReproductionError(FairleadError):
+    """A version cannot be made again, whatever would come of it."""
+
+    code: ClassVar[str] = "reproduction"
+    version: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.version} cannot be made again: {self.reason}"
 
 
 @dataclass(eq=False)

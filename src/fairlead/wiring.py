@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
     from fairlead.progress import Progress
+    from fairlead.workflows.reproduction import Reproduction
     from fairlead.workflows.train import TrainingResult
 
 
@@ -99,5 +100,43 @@ def train(
             jobs=jobs or settings.jobs,
             learning_curve=learning_curve,
             ablation=ablation,
+            progress=progress,
+        )
+
+
+def reproduce(
+    project: Project,
+    version: str | int,
+    *,
+    checkout: bool = False,
+    jobs: int = 0,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> Reproduction:
+    """Make a version again and compare, with the registry and the mirror of this process.
+
+    Args:
+        project: a loaded project.
+        version: number, alias or candidate; or a bundle's folder, or its digest.
+        checkout: take the code of the recorded commit, in a temporary worktree of git.
+        jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
+        progress: told how far it is.
+        settings: those of the process if not given.
+
+    Raises:
+        FairleadError: see `fairlead.workflows.reproduce.reproduce`.
+    """
+    from fairlead.progress import training_bars
+    from fairlead.workflows import reproduce as workflow
+
+    settings = settings or read_settings()
+    with nullcontext(progress) if progress is not None else training_bars() as progress:
+        return workflow.reproduce(
+            project,
+            version,
+            registry=model_registry(project.root) if find_spec("mlflow") is not None else None,
+            mirror=settings.data_mirror,
+            checkout=checkout,
+            jobs=jobs or settings.jobs,
             progress=progress,
         )

@@ -44,7 +44,7 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "Nothing is claimed about rows outside the ranges above or from another population.",
         "",
         "## How to reproduce",
-        *_recipe_lines(manifest["candidate"], provenance),
+        *_recipe_lines(provenance),
         f"SHA-256 `{provenance['graph_sha256']}`.",
         "",
     ]
@@ -67,13 +67,14 @@ def _data_lines(provenance: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _recipe_lines(candidate: str, provenance: Mapping[str, Any]) -> list[str]:
+def _recipe_lines(provenance: Mapping[str, Any]) -> list[str]:
     if provenance.get("adopted"):
         return ["`fairlead adopt` of that file with the same sample gives the same `model.onnx`,"]
     return [
         f"Commit `{provenance['git_commit'] or 'not in a repository'}`,",
         f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`:",
-        f"`fairlead train --candidate {candidate}` gives the same `model.onnx`,",
+        "`fairlead reproduce` of this version, or of this folder, trains it again and compares.",
+        "`model.onnx` has",
     ]
 
 

@@ -41,6 +41,7 @@ app.command()(projects.adopt)
 app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)
+app.command()(models.reproduce)
 app.command()(projects.schema)
 app.command()(serving.serve)
 

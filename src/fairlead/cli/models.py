@@ -118,3 +118,28 @@ def rollback(project: ProjectOption = Path()) -> None:
     loaded, registry = _open(project)
     version = rollback(registry, loaded.spec.name)
     output().print(f"champion is again {version} ({version.candidate})")
+
+
+def reproduce(
+    version: Annotated[
+        str, typer.Argument(help="Alias, candidate, number, or a bundle's folder or digest.")
+    ],
+    project: ProjectOption = Path(),
+    checkout: Annotated[
+        bool, typer.Option("--checkout", help="Take the code of its commit, in a git worktree.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 takes one per core.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a version again from its record, and compare it to the last bit."""
+    from fairlead.wiring import reproduce
+    from fairlead.workflows.load import load
+
+    loaded = load(project)
+    found = reproduce(loaded, version, checkout=checkout, jobs=jobs)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, allow_nan=False))
+    else:
+        output().print(found.render())
+    if not found.is_reproduced:
+        raise typer.Exit(1)

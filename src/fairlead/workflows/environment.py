@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def _platform() -> dict[str, Any]:
     from threadpoolctl import threadpool_info
 
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
+    blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
     return {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -50,16 +52,16 @@ def _platform() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "compiler": platform.python_compiler(),
         "instructions": " ".join([*simd["baseline"], *simd.get("found", ())]),
-        "blas": ", ".join(
-            sorted(
-                f"{each['internal_api']} {each['version']} for {each.get('architecture', '?')}"
-                for each in threadpool_info()
-                if each["user_api"] == "blas"
-            )
-        ),
+        "blas": _listed(f"{each['internal_api']} {each['version']}" for each in blas),
+        # Kernels for other processors add up in another order (OPENBLAS_CORETYPE chooses them).
+        "blas_kernels": _listed(str(each.get("architecture")) for each in blas),
         # Training is limited to one thread per process, whatever OMP_NUM_THREADS says.
         "threads": 1,
     }
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names)))
 
 
 def _locks(root: Path) -> dict[str, str]:

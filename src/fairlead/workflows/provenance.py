@@ -6,9 +6,11 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import fairlead
 from fairlead import __version__
 from fairlead.workflows.git import git
 
@@ -43,6 +45,7 @@ def provenance(root: Path, environment: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "fairlead": __version__,
+        "fairlead_digest": code_digest(),
         "python": platform.python_version(),
         "libraries": {name: installed[name] for name in NAMED if name in installed},
         "environment_digest": hashlib.sha256(lines.encode()).hexdigest(),
@@ -50,3 +53,14 @@ def provenance(root: Path, environment: Mapping[str, Any]) -> dict[str, Any]:
         "git_dirty": None if status is None else bool(status),
         "project_folder": None if folder is None else folder.rstrip("/") or ".",
     }
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of Fairlead's own modules: a version that is worked on keeps its number."""
+    package, digest = Path(fairlead.__file__).parent, hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
