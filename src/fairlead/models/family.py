@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -65,6 +65,10 @@ class Parameters(SpecPart):
 
     only: ClassVar[Mapping[str, Task]] = {}
     """Names of those that one task alone knows."""
+
+    def problems(self, data: DataSpec, task: Task) -> Iterator[Problem]:
+        """What is wrong with them, seen beside the data; each fits its bounds."""
+        return iter(())
 
 
 class Estimator(Protocol):
@@ -159,7 +163,7 @@ class Family(Protocol):
 
         `where` is the path below the candidate, such as `rules[0].when`.
         """
-        return []
+        return list(parameters.problems(data, task))
 
 
 @cache

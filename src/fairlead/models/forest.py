@@ -23,16 +23,22 @@ from fairlead.models.family import (
     Family,
     FitContext,
     Outputs,
-    Parameters,
     Range,
     Tolerance,
 )
-from fairlead.models.tree import Share, compile_trees, other_tasks
+from fairlead.models.options import (
+    ClassWeights,
+    MonotoneParameters,
+    WeightedParameters,
+    arguments,
+    constraints,
+)
+from fairlead.models.tree import Share, compile_trees
 from fairlead.project.columns import Task
 from fairlead.project.parts import SpecFault
 
 
-class ForestParameters(Parameters):
+class ForestParameters(MonotoneParameters, WeightedParameters):
     """Parameters of `extra_trees`, with scikit-learn's names and meanings."""
 
     only: ClassVar = {"criterion": "classification", "class_weight": "classification"}
@@ -52,8 +58,10 @@ class ForestParameters(Parameters):
     of their number for classification, all for regression."""
     criterion: Literal["gini", "entropy"] = "gini"
     """What a split lowers (classification)."""
-    class_weight: Literal["balanced", "balanced_subsample"] | None = None
-    """`balanced` gives every class the same total weight (classification)."""
+    class_weight: Literal["balanced", "balanced_subsample"] | ClassWeights | None = None  # type: ignore[assignment]
+    """How much a row of each class counts: `balanced` gives every class the same total weight,
+    `balanced_subsample` does so in the rows of each tree; class -> weight leaves those that are
+    not named at 1 (classification)."""
 
 
 class RandomForestParameters(ForestParameters):
@@ -66,6 +74,7 @@ class RandomForestParameters(ForestParameters):
 
     def faults(self) -> Iterator[SpecFault]:
         """What contradicts what."""
+        yield from super().faults()
         if self.max_samples is not None and not self.bootstrap:
             yield SpecFault(
                 "max_samples", f"`{self.max_samples}`", "it with `bootstrap: true` only"
@@ -112,7 +121,8 @@ class Forest(Family):
 
     def build(self, parameters: ForestParameters, context: FitContext) -> Any:
         """An unfitted forest."""
-        options = parameters.model_dump(exclude=other_tasks(parameters, context))
+        options = arguments(parameters, context)
+        options["monotonic_cst"] = constraints(parameters, context)
         if parameters.max_features is None:
             options["max_features"] = "sqrt" if context.task == "classification" else 1.0
         if isinstance(parameters, RandomForestParameters):

@@ -18,14 +18,19 @@ from fairlead.models.family import (
     Family,
     FitContext,
     Outputs,
-    Parameters,
     Range,
     Tolerance,
 )
-from fairlead.models.tree import other_tasks
+from fairlead.models.options import (
+    MonotoneParameters,
+    WeightedParameters,
+    arguments,
+    constraints,
+    present,
+)
 
 
-class HistGradientBoostingParameters(Parameters):
+class HistGradientBoostingParameters(MonotoneParameters, WeightedParameters):
     """Parameters of `hist_gradient_boosting`, with scikit-learn's names and meanings.
 
     There is no early stopping: it would keep rows back that the split does not know of.
@@ -51,8 +56,6 @@ class HistGradientBoostingParameters(Parameters):
     """Values that a feature is reduced to while training."""
     loss: Literal["squared_error", "absolute_error"] = "squared_error"
     """What is minimised (regression)."""
-    class_weight: Literal["balanced"] | None = None
-    """`balanced` gives every class the same total weight (classification)."""
 
 
 class _EmptyColumns:
@@ -63,7 +66,19 @@ class _EmptyColumns:
 
 
 class BoostingClassifier(_EmptyColumns, HistGradientBoostingClassifier):  # type: ignore[misc]
-    """scikit-learn's boosted classifier."""
+    """scikit-learn's boosted classifier, with class weights by class code.
+
+    It looks classes up by their position among those that it is fitted on.
+    """
+
+    class_weight: Any
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Any:
+        """Fit; a class that has a weight may be absent."""
+        weights = present(self.class_weight, y)
+        if isinstance(weights, dict):
+            self.class_weight = dict(enumerate(weights.values()))
+        return super().fit(X, y)
 
 
 class BoostingRegressor(_EmptyColumns, HistGradientBoostingRegressor):  # type: ignore[misc]
@@ -89,8 +104,9 @@ class HistGradientBoosting(Family):
 
     def build(self, parameters: HistGradientBoostingParameters, context: FitContext) -> Any:
         """An unfitted booster."""
-        options = parameters.model_dump(exclude=other_tasks(parameters, context))
+        options = arguments(parameters, context)
         options |= {"early_stopping": False, "random_state": context.seed}
+        options["monotonic_cst"] = constraints(parameters, context)
         if context.task == "classification":
             return BoostingClassifier(**options)
         return BoostingRegressor(**options)

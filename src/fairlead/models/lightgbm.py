@@ -18,11 +18,15 @@ from fairlead.models.family import (
     Family,
     FitContext,
     Outputs,
-    Parameters,
     Range,
     Tolerance,
 )
-from fairlead.models.tree import other_tasks
+from fairlead.models.options import (
+    MonotoneParameters,
+    WeightedParameters,
+    arguments,
+    constraints,
+)
 
 # Bits of a node's `decision_type` in LightGBM's model text.
 CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT = 1, 2, 2
@@ -33,7 +37,7 @@ ZERO = float(np.float32(1e-35))
 EVEN = 1.5 * 2.0**-53
 
 
-class LightgbmParameters(Parameters):
+class LightgbmParameters(MonotoneParameters, WeightedParameters):
     """Parameters of `lightgbm`, with the names of its scikit-learn interface."""
 
     only: ClassVar = {"objective": "regression", "class_weight": "classification"}
@@ -58,8 +62,6 @@ class LightgbmParameters(Parameters):
     """L2 penalty on the leaves."""
     objective: Literal["regression", "regression_l1", "huber"] = "regression"
     """What is minimised (regression): squared error, absolute error or Huber's."""
-    class_weight: Literal["balanced"] | None = None
-    """`balanced` gives every class the same total weight (classification)."""
 
 
 class Lightgbm(Family):
@@ -87,10 +89,12 @@ class Lightgbm(Family):
             ExtraMissingError: LightGBM is not installed.
         """
         try:
-            import lightgbm
+            from lightgbm import LGBMRegressor
+
+            from fairlead.models.lightgbm_classifier import LightgbmClassifier
         except ImportError as error:
             raise ExtraMissingError("the lightgbm family", extra="lightgbm") from error
-        options = parameters.model_dump(exclude=other_tasks(parameters, context))
+        options = arguments(parameters, context)
         options |= {
             "max_depth": parameters.max_depth or -1,
             # Without a frequency, LightGBM draws no rows at all.
@@ -100,10 +104,11 @@ class Lightgbm(Family):
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
+            "monotone_constraints": constraints(parameters, context),
         }
         if context.task == "classification":
-            return lightgbm.LGBMClassifier(**options)
-        return lightgbm.LGBMRegressor(**options)
+            return LightgbmClassifier(**options)
+        return LGBMRegressor(**options)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
         """Every tree in the order of training; one sum per class."""

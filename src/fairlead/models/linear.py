@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from fairlead.models.family import (
     Range,
     Tolerance,
 )
+from fairlead.models.options import WeightedParameters, arguments
 
 # A dot product may add in any order: the last bits differ from machine to machine.
 TOLERANCE = Tolerance(prediction=1e-12, probabilities=1e-12, scores=1e-12)
@@ -42,15 +43,13 @@ class RidgeParameters(LinearParameters):
     """Strength of the penalty on large coefficients; the columns are scaled before."""
 
 
-class LogisticParameters(Parameters):
+class LogisticParameters(WeightedParameters):
     """Parameters of `logistic`, with scikit-learn's names and meanings."""
 
     C: float = Field(default=1.0, gt=0)
     """Inverse strength of the penalty on large coefficients; the columns are scaled before."""
     fit_intercept: bool = True
     """Whether there is a constant term."""
-    class_weight: Literal["balanced"] | None = None
-    """`balanced` gives every class the same total weight."""
     max_iter: int = Field(default=1000, ge=1)
     """Largest number of steps of the solver."""
     tol: float = Field(default=1e-4, gt=0)
@@ -104,7 +103,7 @@ class Logistic(Family):
 
     def build(self, parameters: Any, context: FitContext) -> Any:
         """An unfitted logistic model."""
-        return LogisticRegression(**parameters.model_dump(), random_state=context.seed)
+        return LogisticRegression(**arguments(parameters, context), random_state=context.seed)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
         """One weighted sum per class, or one for two classes."""

@@ -19,15 +19,20 @@ from fairlead.models.family import (
     Family,
     FitContext,
     Outputs,
-    Parameters,
     Range,
     Tolerance,
+)
+from fairlead.models.options import (
+    MonotoneParameters,
+    WeightedParameters,
+    arguments,
+    constraints,
 )
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class DecisionTreeParameters(Parameters):
+class DecisionTreeParameters(MonotoneParameters, WeightedParameters):
     """Parameters of `decision_tree`, with scikit-learn's names and meanings."""
 
     only: ClassVar = {"criterion": "classification", "class_weight": "classification"}
@@ -46,8 +51,6 @@ class DecisionTreeParameters(Parameters):
     """Cost of a leaf in pruning; 0 does not prune."""
     criterion: Literal["gini", "entropy"] = "gini"
     """What a split lowers (classification)."""
-    class_weight: Literal["balanced"] | None = None
-    """`balanced` gives every class the same total weight (classification)."""
 
 
 class DecisionTree(Family):
@@ -67,7 +70,8 @@ class DecisionTree(Family):
 
     def build(self, parameters: DecisionTreeParameters, context: FitContext) -> Any:
         """An unfitted tree."""
-        options = parameters.model_dump(exclude=other_tasks(parameters, context))
+        options = arguments(parameters, context)
+        options["monotonic_cst"] = constraints(parameters, context)
         if context.task == "classification":
             return DecisionTreeClassifier(**options, random_state=context.seed)
         return DecisionTreeRegressor(**options, random_state=context.seed)
@@ -78,11 +82,6 @@ class DecisionTree(Family):
 
 
 DECISION_TREE = DecisionTree()
-
-
-def other_tasks(parameters: Parameters, context: FitContext) -> set[str]:
-    """The parameters that estimators for this task do not have."""
-    return {name for name, task in parameters.only.items() if task != context.task}
 
 
 def compile_trees(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 from pydantic import Field
+from sklearn.utils.class_weight import compute_sample_weight
 
 from fairlead.errors import CompileError, ExtraMissingError
 from fairlead.graph.builder import Graph
@@ -22,18 +23,23 @@ from fairlead.models.family import (
     Family,
     FitContext,
     Outputs,
-    Parameters,
     Range,
     Tolerance,
 )
-from fairlead.models.tree import other_tasks
+from fairlead.models.options import (
+    MonotoneParameters,
+    WeightedParameters,
+    arguments,
+    constraints,
+    present,
+)
 from fairlead.project.arithmetic import exp
 
 
-class XgboostParameters(Parameters):
+class XgboostParameters(MonotoneParameters, WeightedParameters):
     """Parameters of `xgboost`, with the names of its scikit-learn interface."""
 
-    only: ClassVar = {"objective": "regression"}
+    only: ClassVar = {"objective": "regression", "class_weight": "classification"}
 
     n_estimators: int = Field(default=100, ge=1, le=10_000)
     """Number of iterations; each adds one tree, or one per class."""
@@ -68,17 +74,21 @@ class XgboostClassifier:
     Attributes:
         model: the `XGBClassifier`.
         classes_: shape (m,), the codes it was fitted on.
+        class_weight: by class code, `balanced` or None.
     """
 
     model: Any
     classes_: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    class_weight: Any = None
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> XgboostClassifier:
         """Fit on rows of at least two classes."""
         self.classes_, positions = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("rows of at least two classes are needed, found one class")
-        self.model.fit(X, positions)
+        weights = present(self.class_weight, y)
+        rows = None if weights is None else compute_sample_weight(weights, y)
+        self.model.fit(X, positions, sample_weight=rows)
         return self
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -122,10 +132,13 @@ class Xgboost(Family):
             import xgboost
         except ImportError as error:
             raise ExtraMissingError("the xgboost family", extra="xgboost") from error
-        options = parameters.model_dump(exclude=other_tasks(parameters, context))
+        options = arguments(parameters, context)
+        weights = options.pop("class_weight", None)
         options |= {"random_state": context.seed, "n_jobs": 1, "tree_method": "hist"}
+        signs = constraints(parameters, context)
+        options["monotone_constraints"] = signs and tuple(signs)
         if context.task == "classification":
-            return XgboostClassifier(xgboost.XGBClassifier(**options))
+            return XgboostClassifier(xgboost.XGBClassifier(**options), class_weight=weights)
         return xgboost.XGBRegressor(**options)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
