@@ -29,6 +29,7 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "| --- | --- | --- | --- |",
         *(_column_line(name, column) for name, column in contract["columns"].items()),
         "",
+        *_composition(manifest.get("composition", {})),
         "## Data",
         *_data_lines(provenance),
         f"Fingerprint `{provenance['data_fingerprint']}`.",
@@ -49,6 +50,29 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _composition(composition: Mapping[str, Any]) -> list[str]:
+    """What the model is made of, where it is made of several."""
+    if not composition:
+        return []
+    lines = ["## Composition"]
+    weights = composition.get("weights", {})
+    for member in composition.get("members", ()):
+        weight = f", weight {weights[member['name']]:.4g}" if weights else ""
+        lines.append(f"- `{member['name']}` ({member['family']}{weight})")
+    if "final" in composition:
+        lines.append(f"- on their predictions: `{composition['final']['family']}`")
+    if "calibration" in composition:
+        said = ", ".join(
+            f"{key} {value:.4g}"
+            for key, value in composition["calibration"].items()
+            if key != "method"
+        )
+        lines.append(
+            f"- probabilities calibrated by `{composition['calibration']['method']}` ({said})"
+        )
+    return [*lines, ""]
 
 
 def _data_lines(provenance: Mapping[str, Any]) -> list[str]:

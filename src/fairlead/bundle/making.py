@@ -24,7 +24,8 @@ from fairlead.bundle.writing import write_bundle
 from fairlead.data.contract import Contract
 from fairlead.graph.builder import serialize
 from fairlead.graph.runtime import Session
-from fairlead.training.fitting import Fitted, blame
+from fairlead.training.fitted import FittedModel
+from fairlead.training.predictions import blame
 
 REFERENCE_ROWS = 10_000
 
@@ -37,7 +38,7 @@ class ProvedGraph:
     proof: Proof
 
 
-def compile_and_prove(fitted: Fitted, X: NDArray[np.float64]) -> ProvedGraph:
+def compile_and_prove(fitted: FittedModel, X: NDArray[np.float64]) -> ProvedGraph:
     """Compile a fitted candidate and prove parity on its training rows and beside thresholds.
 
     Raises:
@@ -53,7 +54,7 @@ def compile_and_prove(fitted: Fitted, X: NDArray[np.float64]) -> ProvedGraph:
 def make_bundle(
     store: Path,
     name: str,
-    fitted: Fitted,
+    fitted: FittedModel,
     graph: ProvedGraph,
     X: NDArray[np.float64],
     *,
@@ -92,6 +93,7 @@ def make_bundle(
         "candidate": candidate.name,
         "family": candidate.family_name,
         "parameters": candidate.recorded(),
+        **({"composition": learned} if (learned := fitted.learned()) else {}),
         "contract": contract.to_json(),
         "metrics": metrics,
         "slices": slices,

@@ -1,9 +1,10 @@
 """Proves that a graph gives what the fitted estimator gives, where they are likeliest to differ.
 
-The whole graph is compared on encoded rows, all of the training and random ones, and so is its
-design matrix. Its part after the design matrix is taken out and compared once more there, where
-every threshold can be met exactly: on rows that reach a test of a tree and stand on, or one ulp (of
-float64 and of float32) beside, its threshold, and on rows in which something is missing.
+The whole graph is compared on encoded rows, all of the training and random ones, and so is the
+design matrix of every estimator in it. The part after a design matrix is taken out and compared
+once more there, where every threshold can be met exactly: on rows that reach a test of a tree and
+stand on, or one ulp (of float64 and of float32) beside, its threshold, and on rows in which
+something is missing.
 """
 
 from __future__ import annotations
@@ -15,14 +16,23 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fairlead.bundle.compiling import DESIGN, SCORES, estimator_part, inspected
+from fairlead.bundle.compiling import estimator_part, inspected
 from fairlead.data.contract import Contract
 from fairlead.data.encoding import UNKNOWN
 from fairlead.errors import ParityError
 from fairlead.graph.builder import serialize
 from fairlead.graph.paths import witnesses
 from fairlead.graph.runtime import Session
-from fairlead.training.fitting import Fitted, blame
+from fairlead.training.fitted import (
+    DESIGN,
+    PREDICTION,
+    PROBABILITIES,
+    SCORES,
+    Fitted,
+    FittedModel,
+    Part,
+)
+from fairlead.training.predictions import blame
 
 RANDOM_ROWS = 5_000
 TESTS = 4_000
@@ -74,11 +84,11 @@ class Proof:
         return asdict(self)
 
 
-def prove(fitted: Fitted, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof:
-    """Compare a model's graph with the estimator it was compiled from.
+def prove(fitted: FittedModel, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof:
+    """Compare a model's graph with the estimators it was compiled from.
 
     Args:
-        fitted: preprocessing and estimator.
+        fitted: preprocessing and estimator, or what is composed of several.
         model: what `compile_model` made of them.
         X: shape (n, d), encoded training rows.
         seed: seeds the random rows.
@@ -89,17 +99,14 @@ def prove(fitted: Fitted, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof
     rng = np.random.default_rng(seed)
     random = random_rows(fitted.contract, X, rng)
     raw = np.vstack([X, random])
-    D = fitted.preprocessing.transform(raw)
-    width = D.shape[1]
-    part = estimator_part(model, width)
-    edges = threshold_rows(part, D)
-    met = np.vstack([D, edges])
-    if not fitted.candidate.family.design.fill_missing:
-        met = np.vstack([met, missing_rows(D)])
-    differences = [
-        *_differences(fitted, inspected(model, width), raw, D),
-        *_differences(fitted, part, met, met),
-    ]
+    differences, edges, is_whole = [], 0, False
+    for part in fitted.parts(raw):
+        found, met = _part_differences(part, model)
+        differences += found
+        edges += met
+        is_whole |= not part.prefix
+    if not is_whole:
+        differences += _whole_differences(fitted, model, raw)
     for difference in differences:
         if not difference.is_allowed:
             raise ParityError(
@@ -109,7 +116,7 @@ def prove(fitted: Fitted, model: onnx.ModelProto, X: Matrix, seed: int) -> Proof
                 difference.worst,
                 difference.tolerance,
             )
-    return Proof(len(X), len(random), len(edges), _merged(differences))
+    return Proof(len(X), len(random), edges, _merged(differences))
 
 
 def random_rows(contract: Contract, X: Matrix, rng: np.random.Generator) -> Matrix:
@@ -191,29 +198,67 @@ def beside(thresholds: Matrix) -> Matrix:
     return np.stack([*doubles, *(values.astype(np.float64) for values in singles)])
 
 
-def _differences(
-    fitted: Fitted, model: onnx.ModelProto, rows: Matrix, D: Matrix
+def _part_differences(part: Part, model: onnx.ModelProto) -> tuple[list[Difference], int]:
+    """Compare an estimator on the rows it is given and beside thresholds; how many those are."""
+    fitted, prefix = part.fitted, part.prefix
+    D = fitted.preprocessing.transform(part.X)
+    width = D.shape[1]
+    alone = estimator_part(model, width, prefix)
+    edges = threshold_rows(alone, D)
+    met = np.vstack([D, edges])
+    if not fitted.candidate.family.design.fill_missing:
+        met = np.vstack([met, missing_rows(D)])
+    found = _differences(fitted, alone, met, met, prefix)
+    if part.is_direct:
+        found = [*_differences(fitted, inspected(model, width, prefix), part.X, D, prefix), *found]
+    return found, len(edges)
+
+
+def _whole_differences(
+    fitted: FittedModel, model: onnx.ModelProto, raw: Matrix
 ) -> list[Difference]:
-    """Compare every output of a graph on rows whose design matrix is D."""
+    """Compare what a composed model makes of its parts."""
+    outputs, expected = Session(serialize(model)).run(raw), fitted.predict(raw)
+    values, allowed = expected.values, fitted.tolerance
+    actual = outputs[PREDICTION][:, 0]
+    if expected.probabilities is None:
+        return [compare(PREDICTION, actual, values, allowed.prediction)]
+    shares = expected.probabilities
+    # Of two classes that are nearer to each other than the parts are exact, either is right.
+    rows = np.arange(len(raw))
+    gap = shares.max(axis=1) - shares[rows, actual]
+    tied = (gap <= 2 * allowed.probabilities) & (allowed.probabilities > 0)
+    return [
+        compare(PREDICTION, actual, np.where(tied, actual, values), allowed.prediction),
+        compare(PROBABILITIES, outputs[PROBABILITIES], shares, allowed.probabilities),
+    ]
+
+
+def _differences(
+    fitted: Fitted, model: onnx.ModelProto, rows: Matrix, D: Matrix, prefix: str
+) -> list[Difference]:
+    """Compare every output of an estimator's graph on rows whose design matrix is D."""
     candidate, expected = fitted.candidate, fitted.predict_design(D)
-    family, allowed = candidate.family, candidate.family.tolerance
+    family, allowed = candidate.family, fitted.tolerance
     outputs = Session(serialize(model)).run(rows)
-    found = [
-        compare("prediction", outputs["prediction"][:, 0], expected.values, allowed.prediction)
+    wanted: list[tuple[str, NDArray[Any], NDArray[Any], float]] = [
+        (PREDICTION, outputs[prefix + PREDICTION][:, 0], expected.values, allowed.prediction)
     ]
     if expected.probabilities is not None:
-        shares = outputs["probabilities"]
-        found.append(
-            compare("probabilities", shares, expected.probabilities, allowed.probabilities)
-        )
-    if DESIGN in outputs:
-        found.append(compare(DESIGN, outputs[DESIGN], D, 0.0))
-    with blame(candidate.name):
-        scores = family.scores(fitted.estimator, D) if SCORES in outputs else None
-    if scores is not None:
-        scores = scores.reshape(len(D), -1)
-        found.append(compare(SCORES, outputs[SCORES], scores, allowed.scores))
-    return found
+        shares = outputs[prefix + PROBABILITIES]
+        wanted.append((PROBABILITIES, shares, expected.probabilities, allowed.probabilities))
+    if prefix + DESIGN in outputs:
+        wanted.append((DESIGN, outputs[prefix + DESIGN], D, 0.0))
+    if prefix + SCORES in outputs:
+        with blame(candidate.name):
+            scores = family.scores(fitted.estimator, D)
+        if scores is not None:
+            scores = np.asarray(scores).reshape(len(D), -1)
+            wanted.append((SCORES, outputs[prefix + SCORES], scores, allowed.scores))
+    return [
+        compare(prefix + name, actual, wished, tolerance)
+        for name, actual, wished, tolerance in wanted
+    ]
 
 
 def compare(

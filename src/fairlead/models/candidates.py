@@ -8,6 +8,7 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from fairlead.errors import Problem
+from fairlead.models.combinations import COMBINATIONS, check_combination
 from fairlead.models.family import families, family
 from fairlead.project.problems import closest, refusals, shown
 from fairlead.project.spec import CandidateSpec, DataSpec, ProjectSpec
@@ -22,14 +23,18 @@ def check_candidates(spec: ProjectSpec) -> list[Problem]:
     return [
         replace(problem, where=f"candidates.{name}.{problem.where}".rstrip("."))
         for name, candidate in spec.candidates.items()
-        for problem in _problems(candidate, spec)
+        for problem in _problems(name, candidate, spec)
     ]
 
 
-def _problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
+def _problems(name: str, candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
     yield from _feature_problems(candidate, spec.data)
+    yield from _task_problems(candidate, spec)
+    if candidate.family in COMBINATIONS:
+        yield from check_combination(name, candidate, spec)
+        return
     if candidate.family not in families():
-        known = closest(candidate.family, sorted(families()))
+        known = closest(candidate.family, sorted({*families(), *COMBINATIONS}))
         yield Problem("family", shown(candidate.family), known)
         return
     chosen = family(candidate.family)
@@ -49,6 +54,14 @@ def _problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
         yield from (refusal.problem for refusal in found)
         return
     yield from chosen.problems(parameters, spec.data, spec.task)
+
+
+def _task_problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
+    """Keys of every candidate that fit one task only."""
+    for key, task in (("transform_target", "regression"), ("calibrate", "classification")):
+        value = getattr(candidate, key)
+        if value is not None and spec.task != task:
+            yield Problem(key, shown(value), f"this key for {task} only")
 
 
 def _feature_problems(candidate: CandidateSpec, data: DataSpec) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from fairlead.project.parts import SpecPart
 from fairlead.project.spec import DataSpec
 
 ENTRY_POINTS = "fairlead.families"
+Interpretability = Literal["high", "medium", "low"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Family(Protocol):
 
     name: str
     tasks: frozenset[Task]
-    interpretability: Literal["high", "medium", "low"]
+    interpretability: Interpretability
     design: Design
     parameters: type[Parameters]
     tolerance: Tolerance

@@ -15,6 +15,9 @@ from fairlead.project.quality import QualitySpec
 
 ALIAS = r"[a-z][a-z0-9_-]{0,62}"
 RESERVED_ALIASES = ("champion", "challenger", "latest")
+TargetTransform = Literal["log", "log1p", "sqrt"]
+Method = Literal["sigmoid", "isotonic"]
+"""How probabilities are calibrated."""
 
 
 class SourceSpec(SpecPart):
@@ -114,11 +117,18 @@ class CandidateSpec(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
     family: str
-    """Name of an installed family, such as `random_forest`."""
+    """Name of an installed family, such as `random_forest`, or `blend` or `stack`, which combine
+    other candidates."""
     without: tuple[Identifier, ...] = ()
     """Features and derived columns that this candidate does not get."""
     neighbours: NeighboursSpec | None = None
     """Further features, taken from the nearest training rows."""
+    transform_target: TargetTransform | None = None
+    """Function of the target that is fitted (regression); predictions are transformed back and are
+    medians rather than means."""
+    calibrate: Method | None = None
+    """How probabilities are brought into line with the shares of the classes among rows that were
+    not fitted (classification)."""
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -32,17 +32,25 @@ def without(
     Raises:
         TrainingError: no other column is left.
     """
-    gone, features = {feature}, candidate.features
-    for name, expression in parse_derived(contract.columns, features.derived).items():
+    gone, derived = {feature}, candidate.features.derived
+    for name, expression in parse_derived(contract.columns, derived).items():
         if gone & set(expression.names):
             gone.add(name)
     kept = [index for index, name in enumerate(contract.columns) if name not in gone]
     if not kept:
         raise TrainingError(candidate.name, f"{feature} is its only column")
     columns = {name: column for name, column in contract.columns.items() if name not in gone}
+    members = tuple(_spared(member, gone) for member in candidate.members)
+    less = replace(_spared(candidate, gone), members=members)
+    return less, replace(contract, columns=columns), X[:, kept]
+
+
+def _spared(candidate: Candidate, gone: Container[str]) -> Candidate:
+    """The candidate without some columns and derived columns."""
+    features = candidate.features
     derived = {name: text for name, text in features.derived.items() if name not in gone}
     rest = replace(features, derived=derived, neighbours=_fewer(features.neighbours, gone))
-    return replace(candidate, features=rest), replace(contract, columns=columns), X[:, kept]
+    return replace(candidate, features=rest)
 
 
 def _fewer(neighbours: NeighboursSpec | None, gone: Container[str]) -> NeighboursSpec | None:

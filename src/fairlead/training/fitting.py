@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,150 +13,41 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from fairlead.data.contract import Contract
-from fairlead.errors import FairleadError, TrainingError
-from fairlead.models.family import Estimator, Family, FitContext, family
-from fairlead.project.spec import CandidateSpec
+from fairlead.errors import FairleadError
+from fairlead.project.spec import Method
+from fairlead.training.calibration import Calibrated, learn_calibration
+from fairlead.training.candidate import Candidate
+from fairlead.training.combination import LEARN, Combined
 from fairlead.training.cross_validation import Fold
-from fairlead.training.preprocessing import Features, Preprocessing, fit_preprocessing
+from fairlead.training.fitted import Fitted, FittedModel, fit_estimator
+from fairlead.training.nesting import NESTING, Nesting
+from fairlead.training.predictions import OutOfSample, Prediction, blame
+
+# What a training handles, for those who ask for one.
+__all__ = [
+    "Candidate",
+    "Fitted",
+    "FittedModel",
+    "OutOfSample",
+    "Prediction",
+    "Trained",
+    "blame",
+    "cross_validate",
+    "fit",
+    "train_all",
+]
 
 # Folds of a fast candidate go to a worker together: sending costs more than fitting.
 TASKS_PER_CANDIDATE = 20
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One model to try, checked.
-
-    Attributes:
-        name: as in the project file.
-        family_name: which family builds it.
-        parameters: as the family's own `parameters` class holds them.
-        features: what it makes of the columns.
-        seed: seeds everything random.
-    """
-
-    name: str
-    family_name: str
-    parameters: Any
-    features: Features
-    seed: int
-
-    @property
-    def family(self) -> Family:
-        """The family; looked up anew, so that a candidate crosses process borders lightly."""
-        return family(self.family_name)
-
-    @classmethod
-    def of(cls, name: str, spec: CandidateSpec, derived: Mapping[str, str], seed: int) -> Candidate:
-        """A candidate of a project whose file was checked."""
-        parameters = family(spec.family).parameters.model_validate(spec.parameters)
-        features = Features(derived, spec.without, spec.neighbours)
-        return cls(name, spec.family, parameters, features, seed)
-
-    def recorded(self) -> dict[str, Any]:
-        """Everything that the project file says of it, defaults included, as JSON values."""
-        near = self.features.neighbours
-        return {
-            **self.parameters.model_dump(mode="json"),
-            **({"without": list(self.features.without)} if self.features.without else {}),
-            **({"neighbours": near.model_dump(mode="json")} if near else {}),
-        }
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What an estimator says of n rows: class codes or numbers, and probabilities (n, k)."""
-
-    values: NDArray[Any]
-    probabilities: NDArray[np.float64] | None = None
-
-
-@contextmanager
-def blame(candidate: str) -> Iterator[None]:
-    """Make what a family's library raises, which may be anything, its candidate's own error.
-
-    Raises:
-        TrainingError: something was raised that is no error of Fairlead.
-    """
-    try:
-        yield
-    except FairleadError:
-        raise
-    except Exception as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise TrainingError(candidate, f"{type(error).__name__}: {first_line}") from error
-
-
-@dataclass(frozen=True)
-class OutOfSample:
-    """Predictions for rows by models that were fitted without them.
-
-    Attributes:
-        rows: positions of the rows among the training rows.
-        prediction: their predictions, in the same order.
-    """
-
-    rows: NDArray[np.int64]
-    prediction: Prediction
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A candidate fitted on training rows.
-
-    Attributes:
-        seconds: wall time of the fit, preprocessing included, on one core.
-    """
-
-    candidate: Candidate
-    contract: Contract
-    preprocessing: Preprocessing
-    estimator: Estimator
-    context: FitContext
-    seconds: float
-
-    def predict(self, X: NDArray[np.float64]) -> Prediction:
-        """Score encoded rows of shape (n, d) with the estimator itself, not with the graph."""
-        return self.predict_design(self.preprocessing.transform(X))
-
-    def predict_design(self, D: NDArray[np.float64]) -> Prediction:
-        """Score rows of the design matrix with the estimator itself.
-
-        Raises:
-            TrainingError: the estimator refuses the rows.
-        """
-        estimator: Any = self.estimator
-        with blame(self.candidate.name):
-            if self.context.task == "regression":
-                return Prediction(np.asarray(estimator.predict(D), np.float64))
-            shares = self._of_all_classes(estimator.predict_proba(D))
-            return Prediction(np.asarray(estimator.predict(D), np.int64), shares)
-
-    def out_of_bag(self) -> OutOfSample | None:
-        """Predictions of the training rows by the trees without them, where there are any."""
-        with blame(self.candidate.name):
-            votes = self.candidate.family.out_of_bag(self.estimator)
-        if votes is None:
-            return None
-        rows = np.flatnonzero(~np.isnan(votes.reshape(len(votes), -1)).any(axis=1))
-        if not len(rows):
-            return None
-        if self.context.task == "regression":
-            return OutOfSample(rows, Prediction(votes[rows]))
-        shares = self._of_all_classes(votes[rows])
-        return OutOfSample(rows, Prediction(shares.argmax(axis=1), shares))
-
-    def _of_all_classes(self, shares: NDArray[Any]) -> NDArray[np.float64]:
-        """Shares (n, m) of the classes that were fitted, as (n, k): 0 for one that was not."""
-        estimator: Any = self.estimator
-        spread = np.zeros((len(shares), len(self.context.classes)))
-        spread[:, np.asarray(estimator.classes_, np.int64)] = shares
-        return spread
-
-
 def fit(
-    candidate: Candidate, contract: Contract, X: NDArray[np.float64], y: NDArray[Any]
-) -> Fitted:
+    candidate: Candidate,
+    contract: Contract,
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    nesting: Nesting = NESTING,
+) -> FittedModel:
     """Fit one candidate.
 
     Args:
@@ -165,28 +55,72 @@ def fit(
         contract: the columns of X.
         X: shape (n, d), encoded rows.
         y: shape (n,), class codes or numbers.
+        nesting: what inner folds keep apart, where something is learned from predictions.
 
     Raises:
-        TrainingError: the estimator refuses the rows.
+        TrainingError: an estimator refuses the rows.
+        FoldsError: the rows cannot be cut into inner folds.
     """
-    chosen = candidate.family
+    if candidate.calibrate is not None:
+        return _fit_calibrated(candidate, candidate.calibrate, contract, X, y, nesting)
+    if candidate.members:
+        return _fit_combined(candidate, contract, X, y, nesting)
+    return fit_estimator(candidate, contract, X, y)
+
+
+def _fit_calibrated(
+    candidate: Candidate,
+    method: Method,
+    contract: Contract,
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    nesting: Nesting,
+) -> Calibrated:
+    """Learn the calibration on predictions for rows not fitted, then fit on all rows."""
     started = time.perf_counter()
-    preprocessing, D = fit_preprocessing(candidate.features, contract, chosen.design, X, y)
-    context = FitContext(
-        task=contract.task,
-        classes=contract.classes,
-        columns=preprocessing.columns,
-        categories=preprocessing.categories,
-        seed=candidate.seed,
-        booleans=tuple(
-            name for name, column in contract.columns.items() if column.type == "boolean"
-        ),
+    plain = replace(candidate, calibrate=None)
+    rows, (prediction,) = _out_of_fold([plain], contract, X, y, nesting)
+    calibration = learn_calibration(method, prediction, y[rows])
+    model = fit(plain, contract, X, y, nesting)
+    return Calibrated(candidate, model, calibration, time.perf_counter() - started)
+
+
+def _fit_combined(
+    candidate: Candidate,
+    contract: Contract,
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    nesting: Nesting,
+) -> Combined:
+    """Learn the rule on predictions for rows not fitted, then fit its members on all rows."""
+    started = time.perf_counter()
+    rule = LEARN[candidate.family_name](
+        candidate, contract, y, lambda: _out_of_fold(candidate.members, contract, X, y, nesting)
     )
-    with blame(candidate.name):
-        estimator = chosen.build(candidate.parameters, context)
-        estimator.fit(D, y)
-    seconds = time.perf_counter() - started
-    return Fitted(candidate, contract, preprocessing, estimator, context, seconds)
+    members = {each.name: each for each in candidate.members}
+    fitted = tuple(fit(members[name], contract, X, y, nesting) for name in rule.members)
+    return Combined(candidate, contract, fitted, rule, time.perf_counter() - started)
+
+
+def _out_of_fold(
+    candidates: Sequence[Candidate],
+    contract: Contract,
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    nesting: Nesting,
+) -> tuple[NDArray[np.int64], list[Prediction]]:
+    """Rows, and what each candidate predicts for them when fitted on the other inner folds."""
+    layout = nesting.layout(y, candidates[0].seed)
+    rows = _Rows(contract, X, y, nesting)
+    found = []
+    for candidate in candidates:
+        scored = {
+            number: rows.take(fold.train).fit(candidate).predict(X[fold.test])
+            for number, fold in enumerate(layout)
+        }
+        (whole,) = _gather(layout, scored)
+        found.append(whole)
+    return found[0].rows, [each.prediction for each in found]
 
 
 @dataclass(frozen=True)
@@ -197,7 +131,7 @@ class Trained:
         out_of_fold: one for each repeat of the cross-validation, all of the same rows.
     """
 
-    fitted: Fitted
+    fitted: FittedModel
     out_of_fold: tuple[OutOfSample, ...]
 
 
@@ -208,6 +142,7 @@ def train_all(
     y: NDArray[Any],
     layout: Sequence[Fold],
     *,
+    nesting: Nesting = NESTING,
     jobs: int = 1,
     advance: Callable[[str, int], None] | None = None,
 ) -> dict[str, Trained | FairleadError]:
@@ -219,6 +154,7 @@ def train_all(
         X: shape (n, d), encoded training rows.
         y: shape (n,), class codes or numbers.
         layout: the folds.
+        nesting: what folds within folds keep apart.
         jobs: processes.
         advance: called with a candidate's name and how many fits are done, as they finish.
 
@@ -231,7 +167,8 @@ def train_all(
         for candidate in candidates
         for chunk in [(candidate, []), *_chunks(candidate, len(layout))]
     ]
-    done = _collect(chunks, contract, X, y, layout, jobs, advance)
+    rows = _Rows(contract, X, y, nesting)
+    done = _collect(chunks, rows, layout, jobs, advance)
     return {
         name: one.error or Trained(one.fitted[0], _gather(layout, one.scored))
         for name, one in done.items()
@@ -245,6 +182,7 @@ def cross_validate(
     y: NDArray[Any],
     layout: Sequence[Fold],
     *,
+    nesting: Nesting = NESTING,
     jobs: int = 1,
 ) -> dict[str, tuple[OutOfSample, ...] | FairleadError]:
     """Predict rows by models that were fitted without them, as `train_all`, and no more.
@@ -253,7 +191,7 @@ def cross_validate(
         Candidate name -> predictions, one for each repeat; an error stops its own candidate only.
     """
     chunks = [chunk for candidate in candidates for chunk in _chunks(candidate, len(layout))]
-    done = _collect(chunks, contract, X, y, layout, jobs)
+    done = _collect(chunks, _Rows(contract, X, y, nesting), layout, jobs)
     return {name: one.error or _gather(layout, one.scored) for name, one in done.items()}
 
 
@@ -268,11 +206,27 @@ def _chunks(candidate: Candidate, folds: int) -> list[Chunk]:
     ]
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Training rows, and what folds within them keep apart."""
+
+    contract: Contract
+    X: NDArray[np.float64]
+    y: NDArray[Any]
+    nesting: Nesting
+
+    def take(self, rows: NDArray[np.int64]) -> _Rows:
+        return _Rows(self.contract, self.X[rows], self.y[rows], self.nesting.take(rows))
+
+    def fit(self, candidate: Candidate) -> FittedModel:
+        return fit(candidate, self.contract, self.X, self.y, self.nesting)
+
+
 @dataclass
 class _Done:
     """What has come of a candidate so far: models of all rows, folds by number, errors by chunk."""
 
-    fitted: list[Fitted] = field(default_factory=list)
+    fitted: list[FittedModel] = field(default_factory=list)
     scored: dict[int, Prediction] = field(default_factory=dict)
     errors: dict[int, FairleadError] = field(default_factory=dict)
 
@@ -284,42 +238,38 @@ class _Done:
 
 def _collect(
     chunks: Sequence[Chunk],
-    contract: Contract,
-    X: NDArray[np.float64],
-    y: NDArray[Any],
+    rows: _Rows,
     layout: Sequence[Fold],
     jobs: int,
     advance: Callable[[str, int], None] | None = None,
 ) -> dict[str, _Done]:
     """Run the chunks; candidate name -> what came of it, in the order of the chunks."""
     done = {candidate.name: _Done() for candidate, _ in chunks}
-    for index, result in _run(chunks, contract, X, y, layout, jobs):
+    for index, result in _run(chunks, rows, layout, jobs):
         candidate, numbers = chunks[index]
         one = done[candidate.name]
         if isinstance(result, FairleadError):
             one.errors[index] = result
-        elif isinstance(result, Fitted):
-            one.fitted.append(result)
-        else:
+        elif isinstance(result, list):
             one.scored.update(zip(numbers, result, strict=True))
+        else:
+            one.fitted.append(result)
         if advance:
             advance(candidate.name, max(1, len(numbers)))
     return done
 
 
-Result = Fitted | list[Prediction] | FairleadError
+Result = FittedModel | list[Prediction] | FairleadError
 
 
 def _run(
     chunks: Sequence[Chunk],
-    contract: Contract,
-    X: NDArray[np.float64],
-    y: NDArray[Any],
+    rows: _Rows,
     layout: Sequence[Fold],
     jobs: int,
 ) -> Iterator[tuple[int, Result]]:
     calls = [
-        (index, candidate, contract, X, y, [layout[number] for number in numbers])
+        (index, candidate, rows, [layout[number] for number in numbers])
         for index, (candidate, numbers) in enumerate(chunks)
     ]
     if jobs == 1:
@@ -336,17 +286,14 @@ def _run(
 def _chunk(
     index: int,
     candidate: Candidate,
-    contract: Contract,
-    X: NDArray[np.float64],
-    y: NDArray[Any],
+    rows: _Rows,
     part: Sequence[Fold],
 ) -> tuple[int, Result]:
     try:
         if not part:
-            return index, fit(candidate, contract, X, y)
+            return index, rows.fit(candidate)
         return index, [
-            fit(candidate, contract, X[fold.train], y[fold.train]).predict(X[fold.test])
-            for fold in part
+            rows.take(fold.train).fit(candidate).predict(rows.X[fold.test]) for fold in part
         ]
     except FairleadError as error:
         return index, error

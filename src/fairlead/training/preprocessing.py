@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from fairlead.data.contract import Contract
 from fairlead.data.encoding import UNKNOWN
-from fairlead.graph.builder import Graph
+from fairlead.graph.builder import INPUT, Graph
 from fairlead.graph.expressions import compile_expression
 from fairlead.models.family import Design
 from fairlead.project.columns import ColumnSpec
@@ -107,9 +107,9 @@ class Preprocessing:
         near = self.neighbours.names if self.neighbours else ()
         return (*self.names, *self.derived, *near)
 
-    def compile(self, graph: Graph) -> str:
-        """Append the preprocessing of the graph's input; the value is the design matrix."""
-        D = self._compile_derived(graph)
+    def compile(self, graph: Graph, X: str = INPUT) -> str:
+        """Append the preprocessing of X, the graph's input; the value is the design matrix."""
+        D = self._compile_derived(graph, X)
         if self.neighbours is not None:
             D = graph.op("Concat", D, self.neighbours.compile(graph, D), axis=1)
         if self.picked.tolist() != list(range(len(self.extended))):
@@ -124,8 +124,7 @@ class Preprocessing:
         centred = graph.op("Sub", D, graph.constant(self.mean))
         return graph.op("Div", centred, graph.constant(self.scale))
 
-    def _compile_derived(self, graph: Graph) -> str:
-        X = graph.X
+    def _compile_derived(self, graph: Graph, X: str) -> str:
         if np.isfinite(self.low).any():
             X = graph.op("Max", X, graph.constant(self.low))
         if np.isfinite(self.high).any():

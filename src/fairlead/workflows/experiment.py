@@ -31,6 +31,7 @@ from fairlead.project.spec import CrossValidationSpec
 from fairlead.storage import write_whole
 from fairlead.training.cross_validation import Fold, block_of, folds, without_leaving_one_out
 from fairlead.training.fitting import OutOfSample, Prediction, Trained
+from fairlead.training.nesting import Nesting
 from fairlead.workflows.environment import environment_of
 from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
@@ -80,6 +81,7 @@ class Experiment:
 
     Attributes:
         X, y: shape (n, d) and (n,), the training rows; nothing is learned from others.
+        nesting: what folds within folds keep apart.
         layout: the folds, as positions among the training rows.
         coarse: the same folds, or five where `layout` leaves out one row at a time.
         metric: the metric that ranks.
@@ -97,7 +99,8 @@ class Experiment:
         self.train, self.holdout = holdout_split(spec.data.split, dataset)
         self.X, self.y = dataset.X[self.train], dataset.y[self.train]
         cv = spec.evaluation.cv
-        self.layout, _ = self.lay_out(cv)
+        self.layout, groups = self.lay_out(cv)
+        self.nesting = self.within(cv, groups)
         coarse = without_leaving_one_out(cv, self.y)
         self.coarse = self.layout if coarse is cv else folds(coarse, self.y)
         self.metric = spec.evaluation.metric
@@ -136,6 +139,11 @@ class Experiment:
             )
             groups = block_of(list(cv.blocks.values()), places)
         return folds(cv, self.y, groups, self.with_role("time", self.train)), groups
+
+    def within(self, cv: CrossValidationSpec, groups: NDArray[Any] | None) -> Nesting:
+        """What folds within the folds of `lay_out` keep apart."""
+        times = self.with_role("time", self.train) if cv.kind == "time" else None
+        return Nesting(groups if cv.kind in ("group", "blocks") else None, times)
 
     def _halves(self, name: str, condition: str) -> Cut:
         """The rows that meet a condition on features and derived columns, and those that do not."""
@@ -198,14 +206,17 @@ class Experiment:
             latency_p99_us=measured.latency_p99_us,
             size_bytes=measured.size_bytes,
             memory_bytes=measured.memory_bytes,
-            interpretability=candidate.family.interpretability,
+            interpretability=candidate.interpretability,
             training_s=round(fitted.seconds, 4),
         )
         figures = self._draw(candidate.name, self.predictions(scored.parts[shown][0], shown))
+        learned = fitted.learned()
         manifest = json.loads((bundle / MANIFEST).read_bytes())
-        document = {key: manifest[key] for key in ("candidate", "metrics", "slices")}
+        kept = {key: manifest[key] for key in ("metrics", "slices")}
+        document = {"candidate": candidate.name, **learned, **kept}
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
-        recorded = candidate.recorded()
+        recorded = {**candidate.recorded(), **learned}
+        recorded.pop("members", None)
         return Finished(entry, bundle, recorded, measured, figures, trained.out_of_fold)
 
     def _evidence(self, parts: Sequence[OutOfSample], source: str) -> Evidence:

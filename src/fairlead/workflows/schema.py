@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from fairlead.models.combinations import COMBINATIONS
 from fairlead.models.family import families, family
 from fairlead.project.schema import project_schema
 
 
 def schema() -> dict[str, Any]:
     """The schema, for editors."""
+    own = {name: family(name).parameters for name in families()}
+    combined = {name: each.parameters for name, each in COMBINATIONS.items()}
     return project_schema(
-        {name: family(name).parameters.model_json_schema() for name in families()}
+        {name: parameters.model_json_schema() for name, parameters in (own | combined).items()}
     )

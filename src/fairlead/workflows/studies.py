@@ -142,7 +142,8 @@ def _graphs_by_fold(
     graphs = []
     for fold in experiment.coarse:
         if fold.repeat == 0:
-            model = compile_model(fit(candidate, contract, X[fold.train], y[fold.train]))
+            nesting = experiment.nesting.take(fold.train)
+            model = compile_model(fit(candidate, contract, X[fold.train], y[fold.train], nesting))
             graphs.append((Session(serialize(model)), fold.test))
     return graphs
 
@@ -185,7 +186,9 @@ def _ablation(
     for feature in (*contract.columns, *candidate.features.derived):
         try:
             less, columns, matrix = without(feature, candidate, contract, X)
-            found = cross_validate([less], columns, matrix, y, experiment.coarse, jobs=jobs)
+            found = cross_validate(
+                [less], columns, matrix, y, experiment.coarse, nesting=experiment.nesting, jobs=jobs
+            )
             parts = found[candidate.name]
             if isinstance(parts, FairleadError):
                 raise parts
@@ -218,7 +221,13 @@ def _learning_curves(
         (
             part,
             cross_validate(
-                candidates, experiment.dataset.contract, experiment.X, y, part, jobs=jobs
+                candidates,
+                experiment.dataset.contract,
+                experiment.X,
+                y,
+                part,
+                nesting=experiment.nesting,
+                jobs=jobs,
             ),
         )
         for part in growing(layout, shares, y, groups, seed)
@@ -261,7 +270,9 @@ def _with_all_rows(
     if experiment.coarse is experiment.layout:
         return {candidate.name: finished[candidate.name].out_of_fold for candidate in candidates}
     contract, X, y = experiment.dataset.contract, experiment.X, experiment.y
-    return cross_validate(candidates, contract, X, y, experiment.coarse, jobs=jobs)
+    return cross_validate(
+        candidates, contract, X, y, experiment.coarse, nesting=experiment.nesting, jobs=jobs
+    )
 
 
 def _write_effects(

@@ -229,6 +229,7 @@ def _build(
         experiment.X,
         experiment.y,
         experiment.layout,
+        nesting=experiment.nesting,
         jobs=jobs,
         advance=progress.advance,
     )
@@ -272,7 +273,7 @@ def _candidates(project: Project, only: Sequence[str]) -> list[Candidate]:
         raise ProjectError(project.path, (Problem("candidates", found, f"some of {known}"),))
     seed = spec.evaluation.cv.seed
     return [
-        Candidate.of(name, candidate, spec.data.derived, seed)
+        Candidate.of(name, candidate, spec.data.derived, seed, spec.candidates)
         for name, candidate in spec.candidates.items()
         if not only or name in only
     ]

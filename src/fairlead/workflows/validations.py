@@ -11,6 +11,7 @@ from fairlead.evaluation.report import evaluate
 from fairlead.evaluation.validation import Validation
 from fairlead.training.cross_validation import Fold, folds, without_leaving_one_out
 from fairlead.training.fitting import Candidate, OutOfSample, cross_validate
+from fairlead.training.nesting import Nesting
 from fairlead.workflows.experiment import Experiment
 
 REDRAWN = 5
@@ -28,7 +29,8 @@ def other_validations(
     found = _redrawn(experiment, candidates, jobs)
     for cv in experiment.spec.evaluation.validations:
         layout, groups = experiment.lay_out(cv)
-        for name, parts in _cross_validated(experiment, candidates, layout, jobs):
+        nesting = experiment.within(cv, groups)
+        for name, parts in _cross_validated(experiment, candidates, layout, jobs, nesting):
             estimate = evaluate(
                 [experiment.predictions(part) for part in parts],
                 [experiment.metric],
@@ -52,7 +54,7 @@ def _redrawn(
     if coarse is cv:
         return {}
     layout, validations = folds(coarse, experiment.y), {}
-    for name, parts in _cross_validated(experiment, candidates, layout, jobs):
+    for name, parts in _cross_validated(experiment, candidates, layout, jobs, experiment.nesting):
         repeats = [experiment.predictions(part) for part in parts]
         values = {
             "5-fold": [_value(experiment, each) for each in repeats],
@@ -66,11 +68,16 @@ def _redrawn(
 
 
 def _cross_validated(
-    experiment: Experiment, candidates: Sequence[Candidate], layout: Sequence[Fold], jobs: int
+    experiment: Experiment,
+    candidates: Sequence[Candidate],
+    layout: Sequence[Fold],
+    jobs: int,
+    nesting: Nesting,
 ) -> Iterator[tuple[str, tuple[OutOfSample, ...]]]:
     """What the candidates predict on other folds; one that fails there is left out."""
     contract, X, y = experiment.dataset.contract, experiment.X, experiment.y
-    for name, parts in cross_validate(candidates, contract, X, y, layout, jobs=jobs).items():
+    found = cross_validate(candidates, contract, X, y, layout, nesting=nesting, jobs=jobs)
+    for name, parts in found.items():
         if not isinstance(parts, FairleadError):
             yield name, parts
 

@@ -56,3 +56,20 @@ def test_a_large_error_is_written_out() -> None:
 
 def test_without_slices_there_is_no_such_section() -> None:
     assert "## Slices" not in card(MANIFEST, None)
+
+
+def test_a_combination_names_its_members_and_what_was_learned() -> None:
+    members = [{"name": "line", "family": "ridge"}, {"name": "trees", "family": "lightgbm"}]
+    composition = {
+        "members": members,
+        "weights": {"line": 0.25, "trees": 0.75},
+        "calibration": {"method": "sigmoid", "slope": 2.5, "offset": 0.0},
+    }
+    lines = card({**MANIFEST, "composition": composition}, None).splitlines()
+    assert "- `line` (ridge, weight 0.25)" in lines
+    assert "- `trees` (lightgbm, weight 0.75)" in lines
+    assert "- probabilities calibrated by `sigmoid` (slope 2.5, offset 0)" in lines
+    final = {"final": {"family": "ridge"}, "members": members}
+    lines = card({**MANIFEST, "composition": final}, None).splitlines()
+    assert "- on their predictions: `ridge`" in lines
+    assert "## Composition" not in card(MANIFEST, None)

@@ -162,3 +162,71 @@ def test_features_that_a_candidate_cannot_have_are_named(
     told = problem(candidate)
     assert told.where == f"candidates.model.{where}"
     assert told.found == found
+
+
+def several(task: str = "classification", **candidates: Any) -> list[Problem]:
+    spec = project({"family": "dummy"}, task).model_dump(mode="json", exclude_defaults=True)
+    tree, other = {"family": "decision_tree"}, {"family": "random_forest"}
+    spec["candidates"] = {"tree": tree, "forest": other, **candidates}
+    return check_candidates(ProjectSpec.model_validate(spec))
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"family": "blend", "of": ["tree", "forest"]},
+        {"family": "blend", "of": ["tree", "forest"], "weights": [2, 1], "calibrate": "sigmoid"},
+        {"family": "stack", "of": ["forest", "tree"], "final": "logistic"},
+        {"family": "stack", "of": ["forest", "tree"], "final": {"family": "logistic", "C": 3}},
+        {"family": "random_forest", "calibrate": "isotonic"},
+    ],
+)
+def test_a_sound_combination_has_no_problems(candidate: dict[str, Any]) -> None:
+    assert several(whole=candidate) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "where", "said"),
+    [
+        ({"of": ["tree", "forrest"]}, "of[1]", "`forest` (did you mean that?)"),
+        ({"of": ["tree", "whole"]}, "of[1]", "itself"),
+        ({"of": ["tree", "other"]}, "of[1]", "which combines others itself"),
+        ({"of": ["tree", "forest", "tree"]}, "of[2]", "each candidate once"),
+        ({"of": ["tree"]}, "of", "at least 2"),
+        ({}, "of", "this key, which is required"),
+        ({"of": ["tree", "forest"], "weights": [1]}, "weights", "1 for 2 members"),
+        ({"of": ["tree", "forest"], "weights": [1, -1]}, "weights", "weights >= 0"),
+        ({"of": ["tree", "forest"], "weights": [0, 0]}, "weights", "at least one"),
+        ({"of": ["tree", "forest"], "final": "ridge"}, "final", "found `final`"),
+        ({"of": ["tree", "forest"], "without": ["area"]}, "without", "at the members instead"),
+    ],
+)
+def test_what_a_combination_cannot_be(keys: dict[str, Any], where: str, said: str) -> None:
+    other = {"family": "blend", "of": ["tree", "forest"]}
+    (found,) = several(whole={"family": "blend", **keys}, other=other)
+    assert found.where == f"candidates.whole.{where}"
+    assert said in str(found)
+
+
+@pytest.mark.parametrize(
+    ("final", "where", "said"),
+    [
+        ("ridge", "final", "`logistic`"),
+        ({"family": "logistic", "C": -1}, "final.C", "a value > 0"),
+        ({"family": "logistic", "calibrate": "sigmoid"}, "final.calibrate", "instead"),
+    ],
+)
+def test_what_the_final_model_of_a_stack_cannot_be(final: Any, where: str, said: str) -> None:
+    (found,) = several(whole={"family": "stack", "of": ["tree", "forest"], "final": final})
+    assert found.where == f"candidates.whole.{where}"
+    assert said in str(found)
+
+
+def test_keys_of_the_other_task_are_problems() -> None:
+    (found,) = several("regression", whole={"family": "decision_tree", "calibrate": "sigmoid"})
+    assert "this key for classification only" in str(found)
+    (found,) = several(whole={"family": "decision_tree", "transform_target": "log"})
+    assert "this key for regression only" in str(found)
+    blend = {"family": "blend", "of": ["tree", "forest"], "transform_target": "log"}
+    (found,) = several("regression", whole=blend)
+    assert "at the members instead" in str(found)
