@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fairlead.errors import Problem, TrainingError
+from fairlead.errors import Problem
 from fairlead.models.family import FitContext, Parameters
 from fairlead.project.columns import Task
 from fairlead.project.parts import Category, Identifier, SpecFault
@@ -88,7 +88,7 @@ def arguments(parameters: Parameters, context: FitContext) -> dict[str, Any]:
     Class weights come by class code, all classes among them; `monotone` is left out.
 
     Raises:
-        TrainingError: a class has a weight and does not exist.
+        ValueError: a class has a weight and does not exist.
     """
     others = {name for name, task in parameters.only.items() if task != context.task}
     taken = parameters.model_dump(exclude={*others, "monotone"})
@@ -97,9 +97,7 @@ def arguments(parameters: Parameters, context: FitContext) -> dict[str, Any]:
         unknown = sorted(set(weights) - set(context.classes))
         if unknown:
             known = ", ".join(context.classes)
-            raise TrainingError(
-                "class_weight", f"{', '.join(unknown)} is no class; there are {known}"
-            )
+            raise ValueError(f"`class_weight`: {', '.join(unknown)} is no class; there are {known}")
         taken["class_weight"] = {
             code: weights.get(label, 1.0) for code, label in enumerate(context.classes)
         }
@@ -113,12 +111,12 @@ def constraints(parameters: MonotoneParameters, context: FitContext) -> list[int
         One number for each column; None without a constraint.
 
     Raises:
-        TrainingError: there are more than two classes.
+        ValueError: there are more than two classes.
     """
     if not parameters.monotone:
         return None
     if len(context.classes) > 2:
-        raise TrainingError("monotone", f"it is for two classes, there are {len(context.classes)}")
+        raise ValueError(f"`monotone` is for two classes, there are {len(context.classes)}")
     return [SIGNS.get(parameters.monotone.get(name, ""), 0) for name in context.columns]
 
 

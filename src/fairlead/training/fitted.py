@@ -201,6 +201,6 @@ def fit_estimator(candidate: Candidate, contract: Contract, X: Matrix, y: NDArra
     with blame(candidate.name):
         kind = candidate.transform_target
         estimator = chosen.build(candidate.parameters, context)
-        estimator.fit(D, y if kind is None else transformed(kind, y))
+        estimator.fit(D, y if kind is None else transformed(candidate.name, kind, y))
     seconds = time.perf_counter() - started
     return Fitted(candidate, contract, preprocessing, estimator, context, seconds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fairlead.errors import TrainingError
 from fairlead.graph.expressions import EXACT
 from fairlead.project.arithmetic import exp, log, log1p
 from fairlead.project.primitives import Ops, Value
@@ -40,18 +41,21 @@ DOMAINS: dict[TargetTransform, Domain] = {
 }
 
 
-def transformed(kind: TargetTransform, y: NDArray[np.float64]) -> NDArray[np.float64]:
+def transformed(
+    candidate: str, kind: TargetTransform, y: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The target as it is fitted.
 
     Raises:
-        ValueError: a target lies outside the domain.
+        TrainingError: a target lies outside the domain; the candidate is named.
     """
     domain = DOMAINS[kind]
     outside = y[~((y >= domain.above) if domain.closed else (y > domain.above))]
     if len(outside):
-        raise ValueError(
+        raise TrainingError(
+            candidate,
             f"`transform_target: {kind}` needs targets {domain}; "
-            f"{len(outside):,} of {len(y):,} are not, such as {outside.min():g}"
+            f"{len(outside):,} of {len(y):,} are not, such as {outside.min():g}",
         )
     functions: dict[TargetTransform, Callable[[Ops, Value], Value]]
     functions = {"log": log, "log1p": log1p, "sqrt": lambda ops, x: ops.sqrt(x)}
