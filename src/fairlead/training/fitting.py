@@ -80,7 +80,8 @@ def _fit_calibrated(
     started = time.perf_counter()
     plain = replace(candidate, calibrate=None)
     rows, (prediction,) = _out_of_fold([plain], contract, X, y, nesting)
-    calibration = learn_calibration(method, prediction, y[rows])
+    with blame(candidate.name):
+        calibration = learn_calibration(method, prediction, y[rows])
     model = fit(plain, contract, X, y, nesting)
     return Calibrated(candidate, model, calibration, time.perf_counter() - started)
 
@@ -94,9 +95,10 @@ def _fit_combined(
 ) -> Combined:
     """Learn the rule on predictions for rows not fitted, then fit its members on all rows."""
     started = time.perf_counter()
-    rule = LEARN[candidate.family_name](
-        candidate, contract, y, lambda: _out_of_fold(candidate.members, contract, X, y, nesting)
-    )
+    with blame(candidate.name):
+        rule = LEARN[candidate.family_name](
+            candidate, contract, y, lambda: _out_of_fold(candidate.members, contract, X, y, nesting)
+        )
     members = {each.name: each for each in candidate.members}
     fitted = tuple(fit(members[name], contract, X, y, nesting) for name in rule.members)
     return Combined(candidate, contract, fitted, rule, time.perf_counter() - started)
