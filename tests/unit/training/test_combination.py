@@ -34,6 +34,12 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "classes": {"family": "logistic"},
     "constant": {"family": "dummy"},
     "logarithmic": {"family": "ridge", "transform_target": "log"},
+    "near": {
+        "family": "decision_tree",
+        "max_depth": 4,
+        "without": ["product"],
+        "neighbours": {"columns": {"a": 1.0}, "k": [3], "mean": ["t"]},
+    },
 }
 SPECS = {name: CandidateSpec.model_validate(keys) for name, keys in MEMBERS.items()}
 
@@ -75,6 +81,7 @@ def fitted(X: NDArray[np.float64], classes: int, family: str, *of: str, **keys: 
     [
         (0, ("trees", "light", "x")),
         (0, ("line", "logarithmic", "trees")),
+        (0, ("near", "trees")),
         (2, ("trees", "classes")),
         (3, ("light", "x", "classes")),
     ],
