@@ -18,6 +18,7 @@ from fairlead.errors import TrainingError
 from fairlead.graph.builder import Graph
 from fairlead.graph.nearest import Index, index_points
 from fairlead.graph.trees import tree_ensemble
+from fairlead.project.derived import finite
 from fairlead.project.neighbours import NeighboursSpec
 
 Matrix = NDArray[np.float64]
@@ -65,11 +66,13 @@ class Neighbours:
             Shape (n, len(names)).
         """
         places = np.minimum(np.maximum(E[:, self.sources] * self.scale, self.low), self.high)
-        parts = [
-            self._features(places[start : start + CHUNK], start if own else None)
-            for start in range(0, len(places), CHUNK)
-        ]
-        return np.concatenate([np.empty((0, len(self.names))), *parts])
+        # What is too large to be averaged is missing, as in derived columns.
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = [
+                self._features(places[start : start + CHUNK], start if own else None)
+                for start in range(0, len(places), CHUNK)
+            ]
+        return finite(np.concatenate([np.empty((0, len(self.names))), *parts]))
 
     def _features(self, places: Matrix, first: int | None) -> Matrix:
         near = self.index.lists[self.index.boxes(places)]
@@ -122,7 +125,8 @@ class Neighbours:
         means = graph.op("Div", sums, graph.op("Unsqueeze", weights, behind))
         flat = graph.constant(np.array([-1, len(self.k) * self.values.shape[1]]))
         distances = graph.op("Gather", distance, last, axis=1)
-        return graph.op("Concat", graph.op("Reshape", means, flat), distances, axis=1)
+        found = graph.op("Concat", graph.op("Reshape", means, flat), distances, axis=1)
+        return graph.op("Add", found, graph.op("Sub", found, found))
 
 
 def fit_neighbours(
