@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fairlead.evaluation.coverage import Coverage
+from fairlead.evaluation.coverage_table import share_text, size_text
+
+SOURCES = {"cv": "in cross-validation", "holdout": "in the holdout"}
+
 
 def card(manifest: Mapping[str, Any], description: str | None) -> str:
     """Write the card as Markdown from a manifest (without its `files`).
@@ -39,6 +44,7 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         "",
         "± is one standard error, in brackets the 95 % interval.",
         "",
+        *_coverage(manifest.get("coverage"), target.get("unit")),
         *_slices(manifest.get("slices", {})),
         "## Limits",
         "Differences between candidates that are smaller than their errors are noise.",
@@ -119,6 +125,28 @@ def _metric_table(metrics: Mapping[str, Mapping[str, Mapping[str, Any] | None]])
         cells = [_estimate(table.get(name)) for table in metrics.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
+
+
+def _coverage(document: Mapping[str, Any] | None, unit: str | None) -> list[str]:
+    """One sentence on the intervals or sets, if there are any."""
+    if document is None or not document["measured"]:
+        return []
+    coverage = Coverage.from_dict({k: v for k, v in document.items() if k != "method"})
+    held = " and ".join(
+        f"{share_text(found[0].coverage)} % of the rows {SOURCES[source]}"
+        for source, found in coverage.measured.items()
+    )
+    last = list(coverage.measured.values())[-1][0].size
+    what = (
+        f"hold {size_text(last)} classes"
+        if coverage.kind == "set"
+        else (f"are {size_text(last)}{f' {unit}' if unit else ''} wide")
+    )
+    return [
+        f"Its {100 * coverage.target:g} % prediction {coverage.kind}s hold the truth of {held};",
+        f"on average they {what}. They promise nothing for a single kind of row.",
+        "",
+    ]
 
 
 def _slices(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:

@@ -98,18 +98,28 @@ def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def to_document(contract: Contract, X: NDArray[np.float64], scores: Scores) -> dict[str, Any]:
-    """Golden rows as `golden.json` holds them."""
-    return {
+def to_document(
+    contract: Contract,
+    X: NDArray[np.float64],
+    scores: Scores,
+    conformal: NDArray[Any] | None = None,
+) -> dict[str, Any]:
+    """Golden rows as `golden.json` holds them; `conformal` is what is said beside the scores."""
+    document = {
         "records": records(contract, X),
         "prediction": scores.prediction.tolist(),
         "probabilities": None if scores.probabilities is None else scores.probabilities.tolist(),
     }
+    return document if conformal is None else {**document, "conformal": conformal.tolist()}
 
 
-def differing_rows(document: Mapping[str, Any], scores: Scores) -> list[int]:
+def differing_rows(
+    document: Mapping[str, Any], scores: Scores, conformal: NDArray[Any] | None = None
+) -> list[int]:
     """Rows whose scores are not, bit for bit, what the golden rows expect."""
     differs = np.asarray(document["prediction"]) != scores.prediction
     if scores.probabilities is not None:
         differs |= (np.asarray(document["probabilities"]) != scores.probabilities).any(axis=1)
+    if conformal is not None:
+        differs |= (np.asarray(document["conformal"]) != conformal).any(axis=1)
     return [int(row) for row in np.flatnonzero(differs)]

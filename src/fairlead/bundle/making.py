@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,22 @@ from numpy.typing import NDArray
 
 from fairlead.bundle.card import card
 from fairlead.bundle.compiling import compile_model
+from fairlead.bundle.conformal import ProvedConformal
 from fairlead.bundle.golden import golden_matrix, records, to_document
-from fairlead.bundle.manifest import CARD, FORMAT, GOLDEN, GRAPH, REFERENCE, SKETCH, digest, to_json
+from fairlead.bundle.manifest import (
+    CARD,
+    CONFORMAL,
+    FORMAT,
+    GOLDEN,
+    GRAPH,
+    REFERENCE,
+    SKETCH,
+    digest,
+    to_json,
+)
 from fairlead.bundle.mlflow_face import write_mlflow_face
 from fairlead.bundle.parity import Proof, prove
-from fairlead.bundle.reading import scores
+from fairlead.bundle.reading import conformal_scores, scores
 from fairlead.bundle.sketch import sketch
 from fairlead.bundle.writing import write_bundle
 from fairlead.data.contract import Contract
@@ -63,6 +74,8 @@ def make_bundle(
     provenance: Mapping[str, Any],
     recipe: Mapping[str, bytes],
     description: str | None,
+    conformal: ProvedConformal | None = None,
+    coverage: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the bundle of a proved graph.
 
@@ -77,6 +90,8 @@ def make_bundle(
         provenance: where the model comes from, as JSON values.
         recipe: further files, which say how to make it again.
         description: what the model is for.
+        conformal: its intervals or sets, if it has any.
+        coverage: what they are worth, or why there are none, as JSON values.
 
     Returns:
         The bundle's folder.
@@ -86,7 +101,13 @@ def make_bundle(
     """
     contract, candidate = fitted.contract, fitted.candidate
     golden_X = golden_matrix(contract, X, candidate.seed)
-    golden = scores(Session(graph.model), golden_X, np.array(contract.classes, object))
+    session, classes = Session(graph.model), np.array(contract.classes, object)
+    proof, more = graph.proof, {}
+    golden, said = scores(session, golden_X, classes), None
+    if conformal is not None:
+        proof = replace(proof, outputs=(*proof.outputs, conformal.proof))
+        more = {CONFORMAL: conformal.model}
+        _, said = conformal_scores(session, Session(conformal.model), golden_X, classes)
     manifest = {
         "format": FORMAT,
         "name": name,
@@ -97,12 +118,14 @@ def make_bundle(
         "contract": contract.to_json(),
         "metrics": metrics,
         "slices": slices,
-        "parity": graph.proof.to_json(),
+        **({} if coverage is None else {"coverage": coverage}),
+        "parity": proof.to_json(),
         "provenance": {**provenance, "graph_sha256": digest(graph.model)},
     }
     files = {
         GRAPH: graph.model,
-        GOLDEN: to_json(to_document(contract, golden_X, golden)),
+        **more,
+        GOLDEN: to_json(to_document(contract, golden_X, golden, said)),
         REFERENCE: _reference(contract, X, candidate.seed),
         SKETCH: to_json(sketch(contract, X)),
         CARD: card(manifest, description).encode(),

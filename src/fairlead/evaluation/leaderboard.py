@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from fairlead import notebook
 from fairlead.errors import EvaluationError
 from fairlead.evaluation.comparison import Comparison
+from fairlead.evaluation.coverage import Coverage
 from fairlead.evaluation.metrics import Metric, find_metric
 from fairlead.evaluation.records import Estimate
 from fairlead.evaluation.validation import Validation
@@ -50,6 +51,7 @@ class Entry:
         against_best: the same out-of-fold rows, compared with the best; None for the best.
         against_baseline: the same, compared with the baseline; None where there is none.
         validations: what other ways to validate would have said, where they were tried.
+        coverage: what its intervals or sets are worth; None where none were asked for.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Entry:
     against_best: Comparison | None = None
     against_baseline: Comparison | None = None
     validations: tuple[Validation, ...] = ()
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True)
@@ -320,11 +323,12 @@ def _fields(entry: Entry) -> dict[str, Any]:
             for found in (getattr(entry, name),)
         },
         "validations": [each.to_dict() for each in entry.validations],
+        "coverage": None if entry.coverage is None else entry.coverage.to_dict(),
     }
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
-    """The inverse of `_fields`; an older file has neither comparisons nor other validations."""
+    """The inverse of `_fields`; an older file has less than one of today."""
     rest = {name: v for name, v in fields.items() if name not in ("rank", "best", "simplest")}
     for source in _SOURCES:
         rest[source] = {name: Estimate.from_dict(e) for name, e in rest[source].items()}
@@ -332,4 +336,6 @@ def _entry(fields: dict[str, Any]) -> Entry:
         if rest.get(name) is not None:
             rest[name] = Comparison.from_dict(rest[name])
     rest["validations"] = tuple(map(Validation.from_dict, rest.get("validations", ())))
+    if rest.get("coverage") is not None:
+        rest["coverage"] = Coverage.from_dict(rest["coverage"])
     return Entry(**rest)

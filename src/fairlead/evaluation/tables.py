@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from fairlead.evaluation.comparison import Comparison
+from fairlead.evaluation.coverage_table import about_coverage, coverage_table
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import Metric
 from fairlead.evaluation.records import Estimate
@@ -277,6 +278,16 @@ def _validation(board: Leaderboard, method: str, rows: Sequence[Entry], places: 
     return [f"{method}, drawn {draws} times" if draws > 1 else method, *cells]
 
 
+def _further(board: Leaderboard) -> list[tuple[str, list[list[str]]]]:
+    """What stands under the leaderboard: texts, each with a table, which may be empty."""
+    covered = [(entry.name, entry.coverage) for entry in board.ranked]
+    validations, coverages = _validations(board), coverage_table(covered, board.unit)
+    return [
+        *([(_ABOUT_VALIDATIONS, validations)] if validations else []),
+        *([(about, coverages)] if (about := about_coverage(covered)) else []),
+    ]
+
+
 def _spread(board: Leaderboard, validation: Validation, places: int) -> str:
     """Such as `97.9 ± 2.4 (93.3 to 100.0)`: mean, standard deviation and range of the draws."""
     mean, spread, low, high = (
@@ -321,9 +332,10 @@ class TerminalTable:
             yield Text(f"No room here for: {', '.join(hidden)}", style="dim")
         for name, why in _failures(self._board):
             yield Text(f"{name} failed: {why}", style="red")
-        if others := _validations(self._board):
-            yield Text(f"\n{_ABOUT_VALIDATIONS}", style="dim")
-            yield _plain_table(others)
+        for about, rows in _further(self._board):
+            yield Text(f"\n{about}", style="dim")
+            if rows:
+                yield _plain_table(rows)
 
 
 def _plain_table(rows: Sequence[Sequence[str]]) -> Table:
@@ -366,10 +378,12 @@ def markdown(board: Leaderboard) -> str:
     lines += ["", *_notes(board)]
     if failures := _failures(board):
         lines += ["", *(f"- `{name}` failed: {why}" for name, why in failures)]
-    if others := _validations(board):
-        lines += ["", _ABOUT_VALIDATIONS, "", f"| {' | '.join(others[0])} |"]
-        lines += [f"| --- |{' ---: |' * (len(others[0]) - 1)}"]
-        lines += [f"| {' | '.join(row)} |" for row in others[1:]]
+    for about, rows in _further(board):
+        lines += ["", about]
+        if rows:
+            lines += ["", f"| {' | '.join(rows[0])} |"]
+            lines += [f"| --- |{' ---: |' * (len(rows[0]) - 1)}"]
+            lines += [f"| {' | '.join(row)} |" for row in rows[1:]]
     return "\n".join(lines) + "\n"
 
 
@@ -385,11 +399,12 @@ def html(board: Leaderboard) -> str:
         rows.append(f"<{tag}>{name}</{tag}>{numbers}")
     failures = [f"{name} failed: {why}" for name, why in _failures(board)]
     notes = "".join(f"<p>{escape(note)}</p>" for note in [*_notes(board), *failures])
-    if others := _validations(board):
+    for about, cells_by_row in _further(board):
         lines = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in others
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+            for row in cells_by_row
         )
-        notes += f"<p>{escape(_ABOUT_VALIDATIONS)}</p><table><tbody>{lines}</tbody></table>"
+        notes += f"<p>{escape(about)}</p><table><tbody>{lines}</tbody></table>"
     return (
         f"<table><thead><tr>{''.join(f'<th>{title}</th>' for title in head)}</tr></thead>"
         f"<tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>{notes}"

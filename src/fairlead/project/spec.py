@@ -195,6 +195,9 @@ class EvaluationSpec(SpecPart):
     and those that do not."""
     min_slice_rows: int = Field(default=30, ge=2)
     """Smaller slices are counted, not scored."""
+    coverage: float | None = Field(default=None, gt=0, lt=1, examples=[0.9])
+    """How often a prediction interval, or a set of classes, shall hold the truth; without it there
+    are none."""
     learning_curve: bool = False
     """Whether a training also fits growing parts of the rows; it takes about twice as long."""
     ablation: bool = False

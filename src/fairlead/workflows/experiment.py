@@ -30,14 +30,17 @@ from fairlead.project.loading import Project, canonical_json
 from fairlead.project.spec import CrossValidationSpec
 from fairlead.storage import write_whole
 from fairlead.training.cross_validation import Fold, block_of, folds, without_leaving_one_out
-from fairlead.training.fitting import OutOfSample, Prediction, Trained
+from fairlead.training.fitting import OutOfSample, Trained
 from fairlead.training.nesting import Nesting
+from fairlead.workflows.coverage import Conformed, conform, run
 from fairlead.workflows.environment import environment_of
 from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.store import REPORTS, bundle_store, results_folder
 
 PER_CLASS = ("precision", "recall")
+KEPT = ("metrics", "slices", "coverage")
+"""What a candidate's report has of its manifest."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class Experiment:
         name = self.dataset.roles.get(role)
         return None if name is None else self.dataset.others[name][rows]
 
-    def bundle(self, trained: Trained) -> tuple[Scored, Path]:
+    def bundle(self, trained: Trained) -> tuple[Scored, Conformed, Path]:
         """Prove a trained candidate, evaluate it and write its bundle, whose folder is returned.
 
         Raises:
@@ -170,6 +173,7 @@ class Experiment:
             for source, parts in scored.parts.items()
             if source != "oob" and self.cuts
         }
+        conformed = conform(self, trained, scored)
         folder = make_bundle(
             bundle_store(self.project),
             self.spec.name,
@@ -181,8 +185,10 @@ class Experiment:
             provenance=self.origin,
             recipe=self.recipe,
             description=self.spec.description,
+            conformal=conformed.proved,
+            **conformed.to_json(),
         )
-        return scored, folder
+        return scored, conformed, folder
 
     def finish(self, trained: Trained) -> Finished:
         """Make a trained candidate's bundle, measure it, and keep its evidence and figures.
@@ -191,7 +197,7 @@ class Experiment:
             FairleadError: one of these steps failed.
         """
         fitted, candidate = trained.fitted, trained.fitted.candidate
-        scored, bundle = self.bundle(trained)
+        scored, conformed, bundle = self.bundle(trained)
         reports = scored.reports
         shown = "holdout" if "holdout" in reports else "cv"
         keep(self.project.root, bundle.name, self._evidence(scored.parts[shown], shown))
@@ -208,11 +214,13 @@ class Experiment:
             memory_bytes=measured.memory_bytes,
             interpretability=candidate.interpretability,
             training_s=round(fitted.seconds, 4),
+            coverage=conformed.coverage,
         )
         figures = self._draw(candidate.name, self.predictions(scored.parts[shown][0], shown))
+        conformed.draw(figures, candidate.name, self.spec.data.target.unit)
         learned = fitted.learned()
         manifest = json.loads((bundle / MANIFEST).read_bytes())
-        kept = {key: manifest[key] for key in ("metrics", "slices")}
+        kept = {key: manifest[key] for key in KEPT if key in manifest}
         document = {"candidate": candidate.name, **learned, **kept}
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
         recorded = {**candidate.recorded(), **learned}
@@ -298,9 +306,3 @@ class Experiment:
         folder.mkdir(parents=True, exist_ok=True)
         draw_figures(predictions, folder, title=name, unit=self.spec.data.target.unit)
         return folder
-
-
-def run(session: Session, X: NDArray[np.float64]) -> Prediction:
-    """What a graph predicts for encoded rows."""
-    outputs = session.run(X)
-    return Prediction(outputs["prediction"][:, 0], outputs.get("probabilities"))

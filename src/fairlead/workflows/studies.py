@@ -25,7 +25,8 @@ from fairlead.storage import write_whole
 from fairlead.training.ablation import without
 from fairlead.training.cross_validation import growing
 from fairlead.training.fitting import Candidate, OutOfSample, Prediction, cross_validate, fit
-from fairlead.workflows.experiment import Experiment, Finished, run
+from fairlead.workflows.coverage import run
+from fairlead.workflows.experiment import Experiment, Finished
 
 Matrix = NDArray[np.float64]
 IMPORTANCE_ROWS = 2_000

@@ -207,7 +207,7 @@ def build(
     candidates = _candidates(project, [candidate])
     jobs = jobs or os.cpu_count() or 1
     made, _ = _build(experiment, candidates, jobs, progress or Silent(), experiment.bundle)
-    return made[candidate][1]
+    return made[candidate][-1]
 
 
 Made = TypeVar("Made")
