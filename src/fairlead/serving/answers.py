@@ -7,15 +7,18 @@ from itertools import starmap
 from typing import Any
 
 import msgspec
+from numpy.typing import NDArray
 
 from fairlead.bundle.golden import Scores
+from fairlead.bundle.reading import labels
 
 
 class AnswerWriter:
     """Writes the answers of a model with these classes; without any it is a regression."""
 
     def __init__(self, classes: Sequence[str]) -> None:
-        self._by_class = _by_class(tuple(classes))
+        self._classes = tuple(classes)
+        self._by_class = _by_class(self._classes)
 
     def one(self, scores: Scores) -> bytes:
         """The answer to a single record."""
@@ -32,6 +35,25 @@ class AnswerWriter:
             return msgspec.json.encode({"predictions": predictions})
         probabilities = list(starmap(self._by_class, scores.probabilities.tolist()))
         return msgspec.json.encode({"predictions": predictions, "probabilities": probabilities})
+
+    def one_with(self, scores: Scores, said: NDArray[Any]) -> bytes:
+        """The answer to a single record, with its interval or set."""
+        name, values = self._beside(said)
+        return msgspec.json.encode({**self.results(scores)[0], name: values[0]})
+
+    def many_with(self, scores: Scores, said: NDArray[Any]) -> bytes:
+        """The answer to `records` and `features`, with their intervals or sets."""
+        name, values = self._beside(said)
+        answer: dict[str, Any] = {"predictions": scores.prediction.tolist()}
+        if scores.probabilities is not None:
+            answer["probabilities"] = list(starmap(self._by_class, scores.probabilities.tolist()))
+        return msgspec.json.encode({**answer, f"{name}s": values})
+
+    def _beside(self, said: NDArray[Any]) -> tuple[str, Sequence[Any]]:
+        """What intervals or sets are called, and each as JSON has it."""
+        if self._classes:
+            return "set", labels(self._classes, said)
+        return "interval", said.tolist()
 
     def batch(self, results: Sequence[Any], failed: int) -> bytes:
         """The answer to a batch, from `results` and the refusals in between."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fairlead.serving.operations import PREDICT, PREDICT_BATCH, Operation
+from fairlead.serving.parameters import ASKS_FOR_INTERVAL
 from fairlead.serving.protocols import kserve_v1, mlflow, mlflow_schema, open_inference
 from fairlead.serving.recorder import Recorder
 from fairlead.serving.service import Deployment, Endpoint, Model, Way
@@ -61,6 +63,16 @@ def endpoints(
     return found
 
 
+def short_ways(paths: Mapping[str, Endpoint]) -> dict[bytes, Endpoint]:
+    """The same by what stands in a request line, for what stands there usually."""
+    short = {path.encode(): endpoint for path, endpoint in paths.items() if path.isascii()}
+    return short | {
+        path + b"?" + ASKS_FOR_INTERVAL: endpoint.with_interval
+        for path, endpoint in short.items()
+        if endpoint.with_interval is not None
+    }
+
+
 def _endpoint(
     path: str, template: str, operation: Operation, model: Model, recorder: Recorder
 ) -> Endpoint:
@@ -68,7 +80,11 @@ def _endpoint(
         route: _way(route, deployment, operation, recorder)
         for route, deployment in model.routes.items()
     }
-    return Endpoint(path, template, operation, model, ways, ways.get(model.splitter.only or ""))
+    only = ways.get(model.splitter.only or "")
+    found = Endpoint(path, template, operation, model, ways, only)
+    if operation.with_interval is None:
+        return found
+    return replace(found, with_interval=replace(found, operation=operation.with_interval))
 
 
 def _way(route: str, deployment: Deployment, operation: Operation, recorder: Recorder) -> Way:

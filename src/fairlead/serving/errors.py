@@ -70,6 +70,12 @@ def unprocessable(*problems: Problem) -> RequestRefusedError:
     return RequestRefusedError(422, problems)
 
 
+def no_interval() -> RequestRefusedError:
+    """Intervals or sets are asked of a model that has none: 422."""
+    msg = "This model has no intervals or sets: it was trained without `evaluation.coverage`"
+    return unprocessable(Problem("no_interval", ("query", "interval"), msg))
+
+
 def overloaded() -> RequestRefusedError:
     """More requests wait than the service takes on: 503."""
     return RequestRefusedError(503, "too many requests are waiting; try again in a second")

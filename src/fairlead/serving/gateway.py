@@ -103,6 +103,8 @@ class Gateway:
             await self._send(send, Reply(405, body, [*reply.headers, (b"allow", b"POST")]))
             return
         try:
+            if query := scope.get("query_string"):
+                endpoint = endpoint.asked(query)
             body = await read_body(receive, headers, self.service.settings.max_body_bytes)
         except ClientDisconnect:
             return
@@ -206,7 +208,8 @@ class Gateway:
             self.tracing.prediction(endpoint, way, request, 200, seconds, len(answer.X))
         follower = endpoint.model.shadow
         if follower is not None and service.shadow is not None:
-            service.shadow.offer(way.deployment, follower, endpoint.operation.work, request, answer)
+            work = endpoint.operation.of_shadow or endpoint.operation.work
+            service.shadow.offer(way.deployment, follower, work, request, answer)
         self._pending += 1
         if self._pending >= FLUSH_AFTER:
             self.flush()

@@ -11,7 +11,7 @@ from pathlib import Path
 from fairlead.bundle.reading import load_bundle, verify_bundle
 from fairlead.errors import BundleError
 from fairlead.serving.app import make_app
-from fairlead.serving.endpoints import endpoints
+from fairlead.serving.endpoints import endpoints, short_ways
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.service import Deployment, Generation, Model, Service
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version, served_alone
@@ -112,7 +112,7 @@ class Loader:
         default = table.default if table.default in models else next(iter(models), None)
         paths = endpoints(models, default, self.service.recorder)
         app = make_app(self.service, models, default, paths)
-        short = {path.encode(): endpoint for path, endpoint in paths.items() if path.isascii()}
+        short = short_ways(paths)
         self._made, self._refused = wanted, bool(troubles)
         return Generation(models, default, paths, short, app)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -27,6 +27,8 @@ class Operation:
         describe: its entry in the OpenAPI document, with working examples.
         summary: one line for the OpenAPI document.
         json_only: whether a body that is declared as something else is refused before `work`.
+        with_interval: what it is where a query string asks for intervals or sets, too.
+        of_shadow: what a shadow does with a copy of the request, where that is not `work`.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Operation:
     describe: Callable[[Predictor], dict[str, Any]]
     summary: str
     json_only: bool = False
+    with_interval: Operation | None = None
+    of_shadow: Callable[[Predictor, Request], Answer] | None = None
 
 
 def refuse(status: int, detail: Detail) -> bytes:
@@ -50,13 +54,20 @@ def refuse(status: int, detail: Detail) -> bytes:
     return msgspec.json.encode(document)
 
 
-PREDICT = Operation(
+PREDICT_WITH_INTERVAL = Operation(
     "predict",
-    Predictor.predict,
+    Predictor.predict_with_interval,
     refuse,
     predict_operation,
     "Score one record, or several rows; a row that breaks the contract refuses them all.",
     json_only=True,
+    of_shadow=Predictor.predict,
+)
+PREDICT = replace(
+    PREDICT_WITH_INTERVAL,
+    work=Predictor.predict,
+    with_interval=PREDICT_WITH_INTERVAL,
+    of_shadow=None,
 )
 PREDICT_BATCH = Operation(
     "predict_batch",

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import Bundle
 from fairlead.serving.answers import AnswerWriter
-from fairlead.serving.errors import Problem, not_json, unprocessable
+from fairlead.serving.errors import Problem, no_interval, not_json, unprocessable
 from fairlead.serving.exchange import Answer, Request
 from fairlead.serving.rows import (
     RowReader,
@@ -60,12 +60,23 @@ class Predictor:
         Raises:
             RequestRefusedError: the body is not JSON, or any row breaks the contract.
         """
-        body = request.body
-        form = self._typed.form(body)
-        X = self._typed.read(body, form)
-        if X is None:
-            return self._read_and_predict(body)
-        return self._answer_one(X) if form == "record" else self._answer_many(X)
+        X, single = self._rows_of(request.body)
+        return self._answer_one(X) if single else self._answer_many(X)
+
+    def predict_with_interval(self, request: Request) -> Answer:
+        """Answer `POST /predict?interval=true`: as `predict`, with intervals or sets.
+
+        Raises:
+            RequestRefusedError: the model has none, or as `predict`.
+        """
+        if self.bundle.coverage is None:
+            raise no_interval()
+        X, single = self._rows_of(request.body)
+        scores, said = self.bundle.score_conformal(X)
+        if single:
+            return Answer(self._writer.one_with(scores, said), X, scores)
+        body = self._writer.many_with(scores, said)
+        return Answer(body, X, scores if len(X) else None, numbers=range(len(X)))
 
     def predict_batch(self, request: Request) -> Answer:
         """Answer `POST /predict_batch`: a list of records, each with its result or its errors.
@@ -108,6 +119,8 @@ class Predictor:
         records = self.bundle.golden()["records"]
         for record in records:
             self.predict(_request(record))
+            if self.bundle.coverage is not None:
+                self.predict_with_interval(_request(record))
         some = records[: self.max_rows]
         self.predict(_request({"records": some}))
         self.predict(
@@ -115,8 +128,14 @@ class Predictor:
         )
         self.predict_batch(_request(some))
 
-    def _read_and_predict(self, body: bytes) -> Answer:
-        """Answer any body of `POST /predict`, read value by value."""
+    def _rows_of(self, body: bytes) -> tuple[NDArray[np.float64], bool]:
+        """The rows of any body of `POST /predict`, and whether it is a single record."""
+        form = self._typed.form(body)
+        X = self._typed.read(body, form)
+        return self._read(body) if X is None else (X, form == "record")
+
+    def _read(self, body: bytes) -> tuple[NDArray[np.float64], bool]:
+        """The same, value by value."""
         document = parse(body)
         form = self._form(document)
         if form is None:
@@ -124,12 +143,12 @@ class Predictor:
                 row = self.rows.record(document, BODY)
             except RowRefusedError as refused:
                 raise unprocessable(*refused.problems) from None
-            return self._answer_one(np.array([row]))
+            return np.array([row]), True
         X, problems = self._read_form(document[form], form)
         problems += [not_permitted(name, BODY) for name in document if name != form]
         if problems:
             raise unprocessable(*problems)
-        return self._answer_many(X)
+        return X, False
 
     def _read_form(self, rows: Any, form: str) -> tuple[NDArray[np.float64], list[Problem]]:
         """The good rows of `records` or `features`, and what is wrong with the others."""

@@ -42,6 +42,7 @@ VERSION = {
 MODEL_INFO = fields(
     **dict.fromkeys(("name", "candidate", "family", "task"), TEXT),
     **dict.fromkeys(("parameters", "metrics", "provenance", "columns", "target"), ANY_OBJECT),
+    coverage=optional(ANY_OBJECT),
     classes=listed(TEXT),
     **{name: VERSION[name] for name in ("version", "alias", "digest")},
 )

@@ -7,6 +7,7 @@ from typing import Any
 from fairlead.bundle.reading import Bundle
 from fairlead.data.encoding import EXACT_INTEGERS
 from fairlead.project.columns import ColumnSpec
+from fairlead.serving.parameters import INTERVAL
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.values import may_be_absent, plain
 
@@ -119,9 +120,15 @@ def response_schemas(bundle: Bundle) -> dict[str, JsonSchema]:
     problems = _object("Problems", detail=_list(_ref("Problem")))
     problems["properties"]["omitted"] = count
     summary = _object("Summary", rows=count, scored=count, failed=count)
+    prediction = _object("Prediction", prediction=one, **of_one)
+    predictions = _object("Predictions", predictions=_list(one), **of_many)
+    if bundle.coverage is not None:
+        name, beside = _beside(bundle, one)
+        prediction["properties"][name] = beside
+        predictions["properties"][f"{name}s"] = _list(beside)
     return {
-        "Prediction": _object("Prediction", prediction=one, **of_one),
-        "Predictions": _object("Predictions", predictions=_list(one), **of_many),
+        "Prediction": prediction,
+        "Predictions": predictions,
         "BatchAnswer": _object(
             "BatchAnswer", results=_list(_any(_ref("Prediction"), refused)), summary=summary
         ),
@@ -129,6 +136,26 @@ def response_schemas(bundle: Bundle) -> dict[str, JsonSchema]:
         "Problems": problems,
         "Refusal": _object("Refusal", detail={"type": "string"}),
     }
+
+
+def _beside(bundle: Bundle, one: JsonSchema) -> tuple[str, JsonSchema]:
+    """What `interval=true` adds to a prediction."""
+    share = f"of {100 * (bundle.coverage or 0):g} % of rows like those of the training"
+    if bundle.contract.classes:
+        said = f"The predicted class and others; such sets hold the class {share}."
+        return "set", {**_list(one), "minItems": 1, "description": said}
+    ends = _list({"type": ["number", "null"]})
+    said = f"Lower and upper end; such intervals hold the value {share}."
+    return "interval", {**ends, "minItems": 2, "maxItems": 2, "description": said}
+
+
+def _interval_parameter(bundle: Bundle) -> JsonSchema:
+    what = "the set of classes" if bundle.contract.classes else "the prediction interval"
+    said = f"Whether the answer has {what}, too."
+    if bundle.coverage is None:
+        said = "This model has no intervals or sets: true is refused with 422."
+    schema = {"type": "boolean", "default": False}
+    return {"name": INTERVAL, "in": "query", "description": said, "schema": schema}
 
 
 def predict_operation(predictor: Predictor) -> JsonSchema:
@@ -139,7 +166,7 @@ def predict_operation(predictor: Predictor) -> JsonSchema:
     features = [[record[name] for name in names] for record in records]
     scores = predictor.bundle.score(predictor.bundle.encode(records))
     many = predictor.many_document(scores)
-    return _operation(
+    operation = _operation(
         _any(_ref("Record"), _ref("RecordsRequest"), _ref("FeaturesRequest")),
         {
             "record": ("One record", records[0]),
@@ -152,6 +179,7 @@ def predict_operation(predictor: Predictor) -> JsonSchema:
             "many": ("To several rows", many),
         },
     )
+    return {"parameters": [_interval_parameter(predictor.bundle)], **operation}
 
 
 def batch_operation(predictor: Predictor) -> JsonSchema:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fairlead.serving.counted import Snapshot, merge
 from fairlead.serving.exchange import Request
 from fairlead.serving.operations import Operation
+from fairlead.serving.parameters import wants_interval
 from fairlead.serving.prediction_log import LogTarget, PredictionLog
 from fairlead.serving.predictor import Predictor
 from fairlead.serving.recorder import Recorder, Series
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fairlead.serving.loading import Loader
     from fairlead.serving.shadow import Shadow
 
-PUBLIC = ("name", "candidate", "family", "parameters", "metrics", "provenance")
+PUBLIC = ("name", "candidate", "family", "parameters", "metrics", "coverage", "provenance")
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class Endpoint:
         model: with which model.
         ways: route -> its version; one alone for a path that names a version.
         only: the single way, if there is one that takes all requests.
+        with_interval: the same for requests that ask for intervals or sets, too.
     """
 
     path: str
@@ -144,6 +146,17 @@ class Endpoint:
     model: Model
     ways: Mapping[str, Way]
     only: Way | None
+    with_interval: Endpoint | None = None
+
+    def asked(self, query: bytes) -> Endpoint:
+        """What answers a request with this query string; unknown parameters ask for nothing.
+
+        Raises:
+            RequestRefusedError: 422, `interval` is neither true nor false.
+        """
+        if self.with_interval is None:
+            return self
+        return self.with_interval if wants_interval(query) else self
 
     def way(self, request: Request) -> Way:
         """Which version answers a request."""

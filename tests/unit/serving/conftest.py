@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from fairlead.bundle.golden import golden_matrix, to_document
-from fairlead.bundle.manifest import FORMAT, GOLDEN, GRAPH, to_json
-from fairlead.bundle.reading import Bundle, load_bundle, scores
+from fairlead.bundle.manifest import CONFORMAL, FORMAT, GOLDEN, GRAPH, to_json
+from fairlead.bundle.reading import Bundle, conformal_scores, load_bundle, scores
 from fairlead.bundle.writing import write_bundle
 from fairlead.data.contract import Contract
 from fairlead.graph.builder import Graph, serialize
@@ -27,6 +27,7 @@ from fairlead.serving.records import label_of
 from fairlead.serving.table import Route, Served, Table, TableFile, Version
 from fairlead.serving.worker import TABLE, make_gateway, with_cors
 from fairlead.settings import Settings
+from fairlead.training.conformal import Sets
 
 FLOWERS = Contract(
     task="classification",
@@ -108,11 +109,35 @@ def write_houses(store: Path) -> Path:
     return _write(store, "houses", HOUSES, serialize(model), houses_matrix())
 
 
+def write_sure(store: Path, bundle: Bundle) -> Path:
+    """Write a bundle once more, with sets of classes, or with intervals of +/- 1.5."""
+    contract = bundle.contract
+    if contract.classes:
+        said = Sets(0.9, np.array([0.6, 0.7, 0.8])).compile()
+    else:
+        width = len(contract.columns) + 1
+        graph = Graph(width)
+        prediction = graph.column(graph.X, width - 1)
+        ends = graph.op("Add", prediction, graph.constant(np.array([-1.5, 1.5])))
+        said = graph.model({"interval": (ends, TensorProto.DOUBLE, 2)})
+    X = flowers_matrix() if contract.classes else houses_matrix()
+    model = (bundle.path / GRAPH).read_bytes()
+    return _write(store, bundle.name, contract, model, X, serialize(said))
+
+
 def _write(
-    store: Path, name: str, contract: Contract, model: bytes, X: NDArray[np.float64]
+    store: Path,
+    name: str,
+    contract: Contract,
+    model: bytes,
+    X: NDArray[np.float64],
+    conformal: bytes | None = None,
 ) -> Path:
-    rows = golden_matrix(contract, X, 42)
-    expected = scores(Session(model), rows, np.array(contract.classes, object))
+    rows, classes = golden_matrix(contract, X, 42), np.array(contract.classes, object)
+    expected, said, more = scores(Session(model), rows, classes), None, {}
+    if conformal is not None:
+        more = {CONFORMAL: conformal}
+        _, said = conformal_scores(Session(model), Session(conformal), rows, classes)
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
@@ -123,9 +148,10 @@ def _write(
         "metrics": {},
         "provenance": {"seed": 42},
         "parity": {},
+        **({"coverage": {"target": 0.9}} if more else {}),
     }
-    golden = to_json(to_document(contract, rows, expected))
-    return write_bundle(store, manifest, {GRAPH: model, GOLDEN: golden})
+    golden = to_json(to_document(contract, rows, expected, said))
+    return write_bundle(store, manifest, {GRAPH: model, GOLDEN: golden, **more})
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +164,18 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The regression."""
     return load_bundle(write_houses(tmp_path_factory.mktemp("houses")))
+
+
+@pytest.fixture(scope="session")
+def sure_flowers(flowers: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The classifier, with sets of classes."""
+    return load_bundle(write_sure(tmp_path_factory.mktemp("sure"), flowers))
+
+
+@pytest.fixture(scope="session")
+def sure_houses(houses: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The regression, with intervals."""
+    return load_bundle(write_sure(tmp_path_factory.mktemp("sure"), houses))
 
 
 @pytest.fixture
