@@ -16,8 +16,8 @@ from fairlead.errors import ParityError
 from fairlead.graph.builder import serialize
 from fairlead.graph.runtime import Session
 from fairlead.project.columns import ColumnSpec, TargetSpec
-from fairlead.training.coverage import calibrate
 from fairlead.training.conformal import Intervals, Sets
+from fairlead.training.coverage import calibrate
 from fairlead.training.fitting import OutOfSample, Prediction
 
 COLUMNS = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fairlead.data.contract import Contract
 from fairlead.project.columns import ColumnSpec, TargetSpec
+from fairlead.training.conformal import Intervals, Sets
 from fairlead.training.coverage import (
     Calibrated,
     calibrate,
@@ -20,7 +21,6 @@ from fairlead.training.coverage import (
     obstacle,
     quantile,
 )
-from fairlead.training.conformal import Intervals, Sets
 from fairlead.training.fitting import OutOfSample, Prediction
 
 CLASSES = ("a", "b", "c")
