@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.graph.builder import Graph
-from fairlead.models.family import Outputs
+from fairlead.models.family import FitContext, Outputs
+
+
+def seen_classes(estimator: Any, context: FitContext) -> tuple[str, ...]:
+    """Labels of the classes that a fitted classifier knows, in its own order; none for numbers."""
+    codes = estimator.classes_.tolist() if context.classes else ()
+    return tuple(context.classes[code] for code in codes)
 
 
 def class_outputs(

@@ -10,6 +10,7 @@ from pydantic import Field
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from fairlead.graph.builder import Graph
+from fairlead.models.explanation import Weights
 from fairlead.models.family import (
     Design,
     Family,
@@ -18,7 +19,7 @@ from fairlead.models.family import (
     Parameters,
     Range,
 )
-from fairlead.models.linear import TOLERANCE, compile_linear_classifier
+from fairlead.models.linear import TOLERANCE, compile_linear_classifier, weights_of_classes
 
 
 class DiscriminantParameters(Parameters):
@@ -55,6 +56,10 @@ class Discriminant(Family):
         """The weighted sums."""
         scores: NDArray[np.float64] = estimator.decision_function(X)
         return scores
+
+    def explain(self, estimator: Any, context: FitContext) -> Weights:
+        """The weights of each class."""
+        return weights_of_classes(estimator, context)
 
 
 LDA = Discriminant()

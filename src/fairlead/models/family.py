@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fairlead.errors import Problem, UnknownFamilyError
 from fairlead.graph.builder import Graph
+from fairlead.models.explanation import Explanation
 from fairlead.project.columns import Task
 from fairlead.project.parts import SpecPart
 from fairlead.project.spec import DataSpec
@@ -120,7 +121,7 @@ class Range:
 class Family(Protocol):
     """One kind of estimator. Every family passes `fairlead.testing.families.FamilyContract`.
 
-    A family that is a subclass inherits the answers of the last three methods.
+    A family that is a subclass inherits the answers of the last four methods.
     """
 
     name: str
@@ -157,6 +158,10 @@ class Family(Protocol):
 
         Shape (n,) or (n, k), NaN where every tree saw the row; None without bootstrap.
         """
+        return None
+
+    def explain(self, estimator: Any, context: FitContext) -> Explanation | None:
+        """What people can follow of a fitted estimator, for the report; None if nothing."""
         return None
 
     def problems(self, parameters: Any, data: DataSpec, task: Task) -> list[Problem]:

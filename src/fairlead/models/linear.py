@@ -11,7 +11,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 from fairlead.graph.builder import Graph
 from fairlead.graph.links import best, both_classes, exceeds, sigmoid, softmax
-from fairlead.models.classes import class_outputs
+from fairlead.models.classes import class_outputs, seen_classes
+from fairlead.models.explanation import Weights, weights
 from fairlead.models.family import (
     Design,
     Family,
@@ -76,6 +77,10 @@ class Linear(Family):
         """A weighted sum of the features."""
         return Outputs(weighted_sums(graph, features, estimator.coef_, estimator.intercept_))
 
+    def explain(self, estimator: Any, context: FitContext) -> Weights:
+        """The weights of the one sum."""
+        return weights(context.columns, ("",), estimator.coef_, estimator.intercept_)
+
 
 class RidgeRegression(Linear):
     """Least squares with a penalty on large coefficients."""
@@ -114,6 +119,10 @@ class Logistic(Family):
         scores: NDArray[np.float64] = estimator.decision_function(X)
         return scores
 
+    def explain(self, estimator: Any, context: FitContext) -> Weights:
+        """The weights of each class."""
+        return weights_of_classes(estimator, context)
+
 
 def compile_linear_classifier(
     estimator: Any, graph: Graph, features: str, context: FitContext
@@ -127,6 +136,14 @@ def compile_linear_classifier(
         position, probabilities = best(graph, scores), softmax(graph, scores)
     seen, classes = estimator.classes_, len(context.classes)
     return class_outputs(graph, position, probabilities, seen, classes, scores=scores)
+
+
+def weights_of_classes(estimator: Any, context: FitContext) -> Weights:
+    """Those of a classifier with `coef_`, `intercept_` and `classes_`."""
+    seen = seen_classes(estimator, context)
+    # Of two classes, one sum is for the second and against the first.
+    outputs = seen[1:] if len(seen) == 2 else seen
+    return weights(context.columns, outputs, estimator.coef_, estimator.intercept_)
 
 
 def weighted_sums(

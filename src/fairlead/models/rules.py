@@ -12,6 +12,8 @@ from pydantic import Field
 from fairlead.errors import ExpressionError, Problem, TrainingError
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import compile_expression
+from fairlead.models.explanation import Rule as Line
+from fairlead.models.explanation import Rules
 from fairlead.models.family import (
     Design,
     Family,
@@ -72,10 +74,15 @@ class RuleList:
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Self:
         """Count; the rules themselves are as they were written."""
+        deciding = self.deciding(X)
+        self.rows_ = np.bincount(deciding, minlength=len(self.outputs))
         if len(self.classes_):
             counts = np.ones((len(self.outputs), len(self.classes_)))
-            np.add.at(counts, (self.deciding(X), y.astype(np.int64)), 1.0)
+            np.add.at(counts, (deciding, y.astype(np.int64)), 1.0)
             self.shares_ = counts / counts.sum(axis=1, keepdims=True)
+            self.right_ = np.bincount(
+                deciding[self.outputs[deciding] == y], minlength=len(self.outputs)
+            )
         return self
 
     def deciding(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -153,6 +160,19 @@ class RulesFamily(Family):
             return Outputs(prediction)
         row = graph.op("Reshape", first, graph.constant(np.array([-1])))
         return Outputs(prediction, graph.op("Gather", graph.constant(estimator.shares_), row))
+
+    def explain(self, estimator: RuleList, context: FitContext) -> Rules:
+        """The rules, with what each decides."""
+        whens = [*(condition.text for condition in estimator.conditions), None]
+        outputs, rows = estimator.outputs.tolist(), estimator.rows_.tolist()
+        if context.task == "regression":
+            lines = [
+                Line(*each) for each in zip(whens, map("{:g}".format, outputs), rows, strict=True)
+            ]
+            return Rules(tuple(lines))
+        labels = [context.classes[code] for code in outputs]
+        parts = zip(whens, labels, rows, estimator.right_.tolist(), strict=True)
+        return Rules(tuple(Line(*each) for each in parts))
 
 
 def check_rules(

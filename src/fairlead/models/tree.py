@@ -13,7 +13,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from fairlead.graph.builder import Graph
 from fairlead.graph.links import best
 from fairlead.graph.trees import Tree, merged, tree_ensemble
-from fairlead.models.classes import class_outputs
+from fairlead.models.classes import class_outputs, seen_classes
+from fairlead.models.explanation import Tree as TopOfTree
+from fairlead.models.explanation import top_of_tree
 from fairlead.models.family import (
     Design,
     Family,
@@ -79,6 +81,10 @@ class DecisionTree(Family):
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
         """One tree; its leaves hold class shares or means."""
         return compile_trees(graph, features, [estimator], estimator, context)
+
+    def explain(self, estimator: Any, context: FitContext) -> TopOfTree:
+        """The first tests."""
+        return top_of_tree(estimator.tree_, context.columns, seen_classes(estimator, context))
 
 
 DECISION_TREE = DecisionTree()

@@ -9,6 +9,7 @@ A subclass named `Test…` in a test module is all that pytest needs:
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ import numpy as np
 from fairlead.bundle.parity import threshold_rows
 from fairlead.graph.builder import serialize
 from fairlead.graph.runtime import Session
+from fairlead.models.explanation import from_document, to_document
 from fairlead.models.family import Family, FitContext, Range, family
 from fairlead.testing.cases import (
     Case,
@@ -116,6 +118,11 @@ class FamilyContract:
         assert serialize(compile_estimator(self._family, copy, case.context)) == serialize(
             trial.model
         )
+
+    def test_what_it_explains_comes_back_from_json(self, case: Case) -> None:
+        trial = self._fit(case)
+        explained = self._family.explain(trial.estimator, case.context)
+        assert from_document(json.loads(json.dumps(to_document(explained)))) == explained
 
     def test_the_graph_has_the_promised_outputs(self, case: Case) -> None:
         outputs = Session(serialize(self._fit(case).model)).run(case.X)

@@ -15,6 +15,7 @@ from fairlead.errors import TrainingError
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import EXACT, GraphOps
 from fairlead.graph.links import best
+from fairlead.models.explanation import Explanation
 from fairlead.models.family import Outputs, Tolerance
 from fairlead.project.arithmetic import exp, log
 from fairlead.project.primitives import Ops, Value
@@ -205,6 +206,10 @@ class Calibrated:
     def out_of_bag(self) -> OutOfSample | None:
         """None: the calibration has seen every row."""
         return None
+
+    def explain(self) -> Explanation | None:
+        """That of the model."""
+        return self.model.explain()
 
     def learned(self) -> dict[str, Any]:
         """What model and calibration have learned."""

@@ -14,6 +14,7 @@ from fairlead.data.contract import Contract
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import EXACT, GraphOps
 from fairlead.graph.links import best
+from fairlead.models.explanation import Explanation
 from fairlead.models.combinations import final_spec
 from fairlead.models.family import Outputs, Tolerance
 from fairlead.project.columns import ColumnSpec
@@ -111,6 +112,10 @@ class Combined:
 
     def out_of_bag(self) -> OutOfSample | None:
         """None: a row that one member has not seen, another has."""
+        return None
+
+    def explain(self) -> Explanation | None:
+        """None: nobody follows several models at once."""
         return None
 
     def learned(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fairlead.data.contract import Contract
 from fairlead.graph.builder import INPUT, Graph
 from fairlead.graph.expressions import EXACT, GraphOps
+from fairlead.models.explanation import Explanation
 from fairlead.models.family import Estimator, FitContext, Outputs, Tolerance
 from fairlead.training.candidate import Candidate
 from fairlead.training.predictions import OutOfSample, Prediction, blame
@@ -86,6 +87,9 @@ class FittedModel(Protocol):
     def learned(self) -> dict[str, Any]:
         """What people should know of its composition, as JSON values; empty if it has none."""
 
+    def explain(self) -> Explanation | None:
+        """What people can follow of it; None if that is nothing."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -142,6 +146,12 @@ class Fitted:
     def parts(self, X: Matrix, prefix: str = "") -> Iterator[Part]:
         """Itself."""
         yield Part(prefix, self, X)
+
+    def explain(self) -> Explanation | None:
+        """What the family says of the estimator; nothing where it predicts a transformed target."""
+        if self.candidate.transform_target is not None:
+            return None
+        return self.candidate.family.explain(self.estimator, self.context)
 
     def out_of_bag(self) -> OutOfSample | None:
         """Predictions of the training rows by the trees without them, where there are any."""

@@ -25,6 +25,7 @@ from fairlead.evaluation.records import EvaluationReport, Predictions
 from fairlead.evaluation.report import evaluate
 from fairlead.evaluation.slices import Cut, SliceScore, cut, score_slices
 from fairlead.graph.runtime import Session
+from fairlead.models.explanation import to_document
 from fairlead.project.derived import extend, parse_derived
 from fairlead.project.loading import Project, canonical_json
 from fairlead.project.spec import CrossValidationSpec
@@ -221,7 +222,13 @@ class Experiment:
         learned = fitted.learned()
         manifest = json.loads((bundle / MANIFEST).read_bytes())
         kept = {key: manifest[key] for key in KEPT if key in manifest}
-        document = {"candidate": candidate.name, **learned, **kept}
+        document = {
+            "candidate": candidate.name,
+            "bundle": bundle.name,
+            **learned,
+            **kept,
+            "explanation": to_document(fitted.explain()),
+        }
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
         recorded = {**candidate.recorded(), **learned}
         recorded.pop("members", None)
