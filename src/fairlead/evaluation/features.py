@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,13 @@ class FeatureEffect:
             "shuffles": list(self.shuffles),
             "error": self.error,
         }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        found, shuffles = fields["comparison"], tuple(fields["shuffles"])
+        comparison = None if found is None else Comparison.from_dict(found)
+        return cls(fields["feature"], comparison, shuffles, fields["error"])
 
 
 def permutation_importance(

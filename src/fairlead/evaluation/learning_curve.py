@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.records import Estimate
@@ -36,3 +36,11 @@ class LearningCurve:
             ],
             "last_step": self.last_step.to_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        points = [dict(point) for point in fields["points"]]
+        rows = [point.pop("rows") for point in points]
+        estimates = [Estimate.from_dict(point) for point in points]
+        return cls(fields["candidate"], rows, estimates, Comparison.from_dict(fields["last_step"]))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,12 @@ class SliceScore:
         """The fields, ready for JSON."""
         estimates = {name: getattr(self, name).to_dict() for name in ("estimate", "difference")}
         return {**vars(self), **estimates}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        parts = {name: Estimate.from_dict(fields[name]) for name in ("estimate", "difference")}
+        return cls(**{**fields, **parts})
 
 
 def score_slices(

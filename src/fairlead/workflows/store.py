@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 STATE = ".fairlead"
 LEADERBOARD = "leaderboard"
 REPORTS = "reports"
+TRAINING = "training"
 
 
 def bundle_store(project: Project) -> Path:

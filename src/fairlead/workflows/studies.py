@@ -64,7 +64,9 @@ class Studies:
         rising = [c.candidate for c in self.learning_curves if c.last_step.verdict == "better"]
         if self.learning_curves:
             said.append(
-                f"Better with the last rows, so likely with more: {', '.join(rising) or '–'}."
+                f"Better with the last rows, so likely with more: {', '.join(rising)}."
+                if rising
+                else "No candidate is shown to be better with the last rows."
             )
         return said
 

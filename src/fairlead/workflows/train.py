@@ -27,6 +27,7 @@ from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
 from fairlead.workflows.studies import Studies, study
+from fairlead.workflows.training_record import keep
 from fairlead.workflows.validations import other_validations
 
 if TYPE_CHECKING:
@@ -188,6 +189,8 @@ def train(
             learning_curve=learning_curve or wanted.learning_curve,
             ablation=ablation or wanted.ablation,
         )
+    # Last of all: what it names is there.
+    keep(experiment, made.bundles, made.versions)
     return replace(made, studies=studies)
 
 
