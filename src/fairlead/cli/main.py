@@ -42,6 +42,7 @@ app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)
 app.command()(models.reproduce)
+app.command()(projects.report)
 app.command()(projects.schema)
 app.command()(serving.serve)
 

@@ -169,6 +169,23 @@ def leaderboard(
         output().print(last.render())
 
 
+def report(
+    project: ProjectPath = Path(),
+    html: Annotated[
+        Path | None, typer.Option(help="Where the page goes; `.fairlead/results/report.html`.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Where the summary goes; `.fairlead/results/report.md`.")
+    ] = None,
+) -> None:
+    """Write the report on the last training: one HTML file, and a summary in Markdown."""
+    from fairlead.workflows.load import load
+    from fairlead.workflows.report import report
+
+    for path in report(load(project)).write(html, markdown):
+        output().print(str(path))
+
+
 def schema() -> None:
     """Print the JSON Schema of fairlead.yaml, for editors."""
     from fairlead.workflows.schema import schema

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
@@ -18,7 +17,7 @@ from fairlead.evaluation.data_figures import (
     powers_svg,
     target_svg,
 )
-from fairlead.evaluation.page import page, picture
+from fairlead.evaluation.page import page, picture, prose
 from fairlead.project.columns import ColumnSpec
 from fairlead.project.spec import ProjectSpec
 
@@ -82,7 +81,7 @@ def _finding(alike: Sequence[Finding]) -> str:
     first = alike[0]
     kind = STYLES[first.severity][2].capitalize()
     found = "".join(
-        f'<li>{_prose(finding.found)} <span class="soft">'
+        f'<li>{prose(finding.found)} <span class="soft">'
         f"{escape(finding.limit.text(finding.figure))}</span></li>"
         for finding in alike
     )
@@ -90,13 +89,8 @@ def _finding(alike: Sequence[Finding]) -> str:
         f'<div class="finding {first.severity}">'
         f'<p class="kind">{kind} <code>{first.code}</code> '
         f'<span class="soft">told {escape(str(first.limit))}</span></p>'
-        f'<ul class="plain">{found}</ul><p>{_prose(first.advice)}</p></div>'
+        f'<ul class="plain">{found}</ul><p>{prose(first.advice)}</p></div>'
     )
-
-
-def _prose(text: str) -> str:
-    """Text as HTML; what stands in backticks is code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _contract(data: DataReport) -> str:
@@ -113,7 +107,7 @@ def _contract(data: DataReport) -> str:
         lines.append(("soft", f"{counted(data.duplicates, 'duplicate row')}, {done}"))
     if data.outlier_rows:
         lines.append(("soft", f"{counted(data.outlier_rows, 'row')} with outliers, left out"))
-    items = "".join(f'<li class="{kind}">{_prose(text)}</li>' for kind, text in lines)
+    items = "".join(f'<li class="{kind}">{prose(text)}</li>' for kind, text in lines)
     return f'<section><h2>Contract and checks</h2><ul class="plain">{items}</ul></section>'
 
 

@@ -21,9 +21,12 @@ INKS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """For lines side by side."""
 
 
+DPI = 150
+
+
 def new_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure of its own, known to no window and no global state."""
-    figure = Figure(figsize=(width_in, height_in), dpi=150, layout="constrained")
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -48,6 +51,18 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def compact(image: bytes) -> bytes:
+    """A PNG with at most 256 colours: a third of the size, and to the eye the same picture."""
+    # What matplotlib writes its PNG files with.
+    from PIL import Image
+
+    small = io.BytesIO()
+    whole = Image.open(io.BytesIO(image)).convert("RGB")
+    palette = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(small, "PNG", compress_level=9)
+    return small.getvalue()
 
 
 def svg(figure: Figure) -> bytes:

@@ -123,7 +123,7 @@ class Leaderboard:
             entry.error is not None,
             not known,
             (-value if self.rule.better == "greater" else value) if known else 0.0,
-            _simplicity(entry),
+            simplicity(entry),
         )
 
     @property
@@ -154,7 +154,7 @@ class Leaderboard:
     def simplest(self) -> Entry | None:
         """The simplest of the best and those close to it, which may be the best itself."""
         near = [entry for entry in self.entries if entry == self.best or self.is_close(entry)]
-        return min(near, key=_simplicity, default=None)
+        return min(near, key=simplicity, default=None)
 
     @property
     def unproven(self) -> tuple[Entry, ...]:
@@ -298,7 +298,7 @@ _COSTS = (
 )
 
 
-def _simplicity(entry: Entry) -> tuple[float, float, float, str]:
+def simplicity(entry: Entry) -> tuple[float, float, float, str]:
     """Smaller is simpler: easier to understand, then smaller, then faster, then by name."""
     return (
         _ORDER.index(entry.interpretability) if entry.interpretability else len(_ORDER),

@@ -238,6 +238,14 @@ def comparison_text(
     )
 
 
+def table_rows(board: Leaderboard) -> list[list[str]]:
+    """The whole table as texts: the titles, then a row for each candidate, the baseline last."""
+    columns = _columns(board)
+    titles = [" ".join(filter(None, column.title)) for column in columns]
+    cells = (_cells(board, entry, columns) for entry in _lines(board))
+    return [["candidate", *titles], *([cell.strip() for cell in row] for row in cells)]
+
+
 def _failures(board: Leaderboard) -> list[tuple[str, str]]:
     return [(e.name, " ".join(e.error.split())) for e in board.ranked if e.error is not None]
 
@@ -369,12 +377,9 @@ def _rich_table(board: Leaderboard, columns: Sequence[_Column]) -> Table:
 
 def markdown(board: Leaderboard) -> str:
     """The leaderboard as a Markdown table."""
-    columns = _columns(board)
-    titles = ["candidate", *(" ".join(filter(None, column.title)) for column in columns)]
-    lines = [f"| {' | '.join(titles)} |", f"| --- |{' ---: |' * len(columns)}"]
-    for entry in _lines(board):
-        cells = _cells(board, entry, columns)
-        lines.append(f"| {' | '.join(cell.strip() for cell in cells)} |")
+    titles, *rows = table_rows(board)
+    lines = [f"| {' | '.join(titles)} |", f"| --- |{' ---: |' * (len(titles) - 1)}"]
+    lines += [f"| {' | '.join(cells)} |" for cells in rows]
     lines += ["", *_notes(board)]
     if failures := _failures(board):
         lines += ["", *(f"- `{name}` failed: {why}" for name, why in failures)]
