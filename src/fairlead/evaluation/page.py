@@ -71,7 +71,7 @@ img { display: block; max-width: 100%; height: auto; }
 @media print { figure, h2, h3, h4, .told li { break-inside: avoid; }
   h3, h3 + p, h4 { break-after: avoid; }
   nav { display: none; } .kept img { min-width: 0; } .fit { break-inside: avoid; }
-  .beside figure { flex: 1 1 40%; max-width: 49%; }
+  .beside { break-before: avoid; } .beside figure { flex: 1 1 40%; max-width: 49%; }
   figure img { border: 0; padding: 0; max-height: 235mm; object-fit: contain; }
   body { font-size: 9.5pt; padding: 0; max-width: none; } .wide { overflow: visible; }
   table { font-size: 7.5pt; } th, td, .fit th, .fit td { padding-right: .4rem; }

@@ -62,7 +62,7 @@ def slices_png(
 def validations_png(board: Leaderboard) -> bytes | None:
     """The metric by each way to validate, candidates below each other; None if there is one way.
 
-    Lines are one standard error of the first, and the standard deviation of draws of the others.
+    Lines are one standard error; of several draws, their standard deviation.
     """
     entries = [entry for entry in board.ranked if entry.validations and board.metric in entry.cv]
     if not entries:

@@ -275,7 +275,7 @@ def _validation(board: Leaderboard, method: str, rows: Sequence[Entry], places: 
     sign = 1 if board.rule.better == "greater" else -1
     best = max(by_name, key=lambda name: sign * by_name[name].mean)
     cells = [
-        _spread(board, by_name[entry.name], places) if entry.name in by_name else NONE
+        spread_text(board, by_name[entry.name], places) if entry.name in by_name else NONE
         for entry in rows
     ]
     if len(by_name) > 1:
@@ -296,7 +296,7 @@ def _further(board: Leaderboard) -> list[tuple[str, list[list[str]]]]:
     ]
 
 
-def _spread(board: Leaderboard, validation: Validation, places: int) -> str:
+def spread_text(board: Leaderboard, validation: Validation, places: int) -> str:
     """Such as `97.9 ± 2.4 (93.3 to 100.0)`: mean, standard deviation and range of the draws."""
     mean, spread, low, high = (
         f"{shown(board.rule, number):,.{places}f}"

@@ -92,6 +92,7 @@ def test_it_has_every_section_and_needs_no_other_file(page: str) -> None:
     assert "://" not in page
     assert "<script" not in page
     assert all('alt="' in tag for tag in re.findall("<img[^>]*>", page))
+    assert "<code>max_depth: 6</code>" in page
     for part in ("Slices", "Permutation importance", "Partial dependence", "Ablation",
                  "Learning curve", "Its tree", "Its weights"):  # fmt: skip
         assert part in page, part

@@ -81,15 +81,25 @@ def others_section(report: TrainingResults) -> str:
 
 def _recipe(report: TrainingResults, candidate: CandidateResults) -> str:
     """Family and the parameters that were set, in a line."""
-    set_parameters = report.spec.candidates[candidate.name].parameters
+    spec = report.spec.candidates[candidate.name]
+    written = spec.model_dump(mode="json", exclude_defaults=True, exclude={"family"})
     manifest = candidate.manifest
     text = f"`{candidate.name}` is of the family `{candidate.entry.family}`"
     if manifest is None:
         return f"{text}; its bundle is gone."
     if candidate.entry.family == "rules":
         return f"{text}."
-    listed = ", ".join(f"`{name}: {value}`" for name, value in set_parameters.items())
+    listed = ", ".join(f"`{name}: {_flow(value)}`" for name, value in written.items())
     return f"{text}{f': {listed}' if listed else ''}."
+
+
+def _flow(value: object) -> str:
+    """A value as a project file has it in a line."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_flow(each)}' for name, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _metrics(report: TrainingResults, candidate: CandidateResults) -> str:

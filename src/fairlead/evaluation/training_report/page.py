@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from fairlead.data.quality.records import STYLES, Finding
@@ -12,7 +12,15 @@ from fairlead.evaluation.data_figures import bars_svg, target_svg
 from fairlead.evaluation.leaderboard import Leaderboard
 from fairlead.evaluation.page import page, prose, table
 from fairlead.evaluation.report_figures import validation_methods, validations_png
-from fairlead.evaluation.tables import NONE, decimals, shown, table_rows, unit_of
+from fairlead.evaluation.tables import (
+    NONE,
+    decimals,
+    number_text,
+    shown,
+    spread_text,
+    table_rows,
+    unit_of,
+)
 from fairlead.evaluation.training_report.candidate_sections import chosen_section, others_section
 from fairlead.evaluation.training_report.conclusions import best_under, conclusions
 from fairlead.evaluation.training_report.parts import figure, section, sentences
@@ -22,9 +30,7 @@ from fairlead.evaluation.training_report.sentences import (
     choice,
     interval,
     on_holdout,
-    plain,
     question,
-    told,
 )
 
 SECTIONS = {
@@ -185,7 +191,7 @@ def _validations(report: TrainingResults) -> str:
     """What other ways to validate say, beside the one that ranks."""
     board = report.board
     methods = validation_methods(board)
-    rows = list(_validation_rows(report, methods))
+    rows = list(_validation_rows(board, methods))
     if not rows:
         return ""
     first = board.cv.partition(",")[0]
@@ -193,11 +199,15 @@ def _validations(report: TrainingResults) -> str:
     best = board.best.name if board.best else NONE
     image = figure(
         validations_png(board),
-        "Lines: one standard error of the first; standard deviation of the draws of the others.",
+        "Lines: one standard error; of several draws, their standard deviation.",
         f"{board.metric} of each candidate by {', '.join([first, *methods])}",
     )
     titles = ("candidate", first, *methods)
-    caption = "± as in the picture; in brackets the smallest and the largest draw."
+    unit = unit_of(board.rule, board.unit)
+    caption = (
+        f"{board.metric}{f' ({unit})' if unit else ''} ± as in the picture; in brackets the 95 % "
+        "interval, or the smallest and the largest draw"
+    )
     winning = f"Best by {first}: `{best}`; by {'; by '.join(winners)}."
     return (
         f"<h3>The same candidates, validated otherwise</h3><p>{prose(winning)}</p>{image}"
@@ -205,27 +215,19 @@ def _validations(report: TrainingResults) -> str:
     )
 
 
-def _validation_rows(report: TrainingResults, methods: list[str]) -> Iterator[list[str]]:
-    board = report.board
+def _validation_rows(board: Leaderboard, methods: Sequence[str]) -> Iterator[list[str]]:
     for entry in board.ranked:
         own = entry.cv.get(board.metric)
         if not entry.validations or own is None:
             continue
+        places = decimals(board.rule, [own])
         found = {each.method: each for each in entry.validations}
-        cells = [entry.name, told(board, own)]
-        for method in methods:
-            each = found.get(method)
-            if each is None:
-                cells.append(NONE)
-                continue
-            text = plain(board, each.mean, own)
-            if each.draws > 1:
-                spread, low, high = (
-                    plain(board, x, own) for x in (each.spread, each.low, each.high)
-                )
-                text += f" ± {spread} ({low} to {high})"
-            cells.append(text)
-        yield cells
+        others = (found.get(method) for method in methods)
+        yield [
+            entry.name,
+            number_text(board.rule, own, places),
+            *(NONE if each is None else spread_text(board, each, places) for each in others),
+        ]
 
 
 def _reproducibility(report: TrainingResults) -> str:
