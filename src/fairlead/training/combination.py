@@ -14,8 +14,8 @@ from fairlead.data.contract import Contract
 from fairlead.graph.builder import Graph
 from fairlead.graph.expressions import EXACT, GraphOps
 from fairlead.graph.links import best
-from fairlead.models.explanation import Explanation
 from fairlead.models.combinations import final_spec
+from fairlead.models.explanation import Explanation
 from fairlead.models.family import Outputs, Tolerance
 from fairlead.project.columns import ColumnSpec
 from fairlead.project.primitives import Ops, Value
