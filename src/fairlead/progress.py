@@ -23,13 +23,16 @@ REDRAWN_S = 0.2
 
 
 class Progress(Protocol):
-    """Where a training tells how far it is."""
+    """Where a training tells how far it is, part by part."""
 
     def start(self, totals: Mapping[str, int]) -> None:
-        """Training begins: candidate -> number of steps."""
+        """Parts begin: a candidate, its search, or `(nested)` -> number of steps."""
 
     def advance(self, candidate: str, steps: int) -> None:
-        """A candidate has come `steps` further."""
+        """A part has come `steps` further."""
+
+    def note(self, candidate: str, text: str) -> None:
+        """There is something to say of a part: such as the best of its search so far."""
 
 
 class TerminalBars:
@@ -42,11 +45,15 @@ class TerminalBars:
     def start(self, totals: Mapping[str, int]) -> None:
         """Show the candidates."""
         for name, total in totals.items():
-            self._bars[name] = self._progress.add_task(name, total=total)
+            self._bars[name] = self._progress.add_task(name, total=total, note="")
 
     def advance(self, candidate: str, steps: int) -> None:
         """Move a candidate's bar."""
         self._progress.advance(self._bars[candidate], steps)
+
+    def note(self, candidate: str, text: str) -> None:
+        """Say something behind a bar."""
+        self._progress.update(self._bars[candidate], note=text)
 
 
 class NotebookBars:
@@ -54,13 +61,15 @@ class NotebookBars:
 
     def __init__(self, shown: Callable[[str], None]) -> None:
         self._shown = shown
-        self._totals: Mapping[str, int] = {}
+        self._totals: dict[str, int] = {}
         self._done: dict[str, int] = {}
+        self._notes: dict[str, str] = {}
         self._began = self._drawn = time.monotonic()
 
     def start(self, totals: Mapping[str, int]) -> None:
         """Show the candidates."""
-        self._totals, self._done = totals, dict.fromkeys(totals, 0)
+        self._totals |= totals
+        self._done |= dict.fromkeys(totals, 0)
         self._draw()
 
     def advance(self, candidate: str, steps: int) -> None:
@@ -68,6 +77,10 @@ class NotebookBars:
         self._done[candidate] += steps
         if time.monotonic() - self._drawn >= REDRAWN_S:
             self._draw()
+
+    def note(self, candidate: str, text: str) -> None:
+        """Say something behind a bar; it is drawn with the next step."""
+        self._notes[candidate] = text
 
     def close(self, *, failed: bool) -> None:
         """Leave one line: what was trained, and how long it took."""
@@ -79,7 +92,8 @@ class NotebookBars:
         self._drawn = time.monotonic()
         rows = "".join(
             f'<tr><td>{escape(name)}</td><td><progress value="{self._done[name]}" max="{total}">'
-            f'</progress></td><td class="number">{self._done[name]:,} / {total:,}</td></tr>'
+            f'</progress></td><td class="number">{self._done[name]:,} / {total:,}</td>'
+            f"<td>{escape(self._notes.get(name, ''))}</td></tr>"
             for name, total in self._totals.items()
         )
         self._shown(view("", f"<table><tbody>{rows}</tbody></table>"))
@@ -104,6 +118,7 @@ def training_bars() -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     console = _errors()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

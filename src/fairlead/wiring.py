@@ -57,6 +57,9 @@ def train(
     jobs: int = 0,
     learning_curve: bool = False,
     ablation: bool = False,
+    nested: bool = False,
+    trials: int | None = None,
+    timeout_s: float | None = None,
     register: bool = True,
     progress: Progress | None = None,
     settings: Settings | None = None,
@@ -71,6 +74,10 @@ def train(
         jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
         learning_curve: fit growing parts of the rows too, whatever the project file says.
         ablation: fit the candidate put forward without each feature too.
+        nested: repeat the whole training inside every fold too.
+        trials: for every search instead of its own number, and for the candidates in `only` even
+            where the file asks for none; 0 skips the searches.
+        timeout_s: for every search instead of its own, seconds.
         register: log runs and register versions; to try something out, leave it.
         progress: told how far it is; if not given, bars in a notebook or a terminal.
         settings: those of the process if not given.
@@ -81,9 +88,12 @@ def train(
     Raises:
         ProjectError: the project file has problems, or there is no such candidate.
         RegistryUnavailableError: the registry does not answer; nothing was trained.
+        ExtraMissingError: there is something to search, and Optuna is not installed.
+        KeyboardInterrupt: during a search, with a sentence that says how to go on.
         DataError: the data is missing, damaged, or breaks the contract.
         FairleadError: every candidate failed; the first one's error.
     """
+    from fairlead.adapters.optuna_search import OptunaSampler
     from fairlead.progress import training_bars
     from fairlead.workflows import train as workflow
     from fairlead.workflows.load import load
@@ -100,6 +110,10 @@ def train(
             jobs=jobs or settings.jobs,
             learning_curve=learning_curve,
             ablation=ablation,
+            nested=nested,
+            trials=trials,
+            timeout_s=timeout_s,
+            make_sampler=OptunaSampler,
             progress=progress,
         )
 

@@ -73,6 +73,7 @@ def make_bundle(
     slices: Mapping[str, Any],
     provenance: Mapping[str, Any],
     recipe: Mapping[str, bytes],
+    search: Mapping[str, Any] | None = None,
     description: str | None,
     conformal: ProvedConformal | None = None,
     coverage: Mapping[str, Any] | None = None,
@@ -89,6 +90,7 @@ def make_bundle(
         slices: `cv`, `holdout` -> scores of slices, as JSON values.
         provenance: where the model comes from, as JSON values.
         recipe: further files, which say how to make it again.
+        search: what has found the parameters, as JSON values.
         description: what the model is for.
         conformal: its intervals or sets, if it has any.
         coverage: what they are worth, or why there are none, as JSON values.
@@ -115,6 +117,7 @@ def make_bundle(
         "family": candidate.family_name,
         "parameters": candidate.recorded(),
         **({"composition": learned} if (learned := fitted.learned()) else {}),
+        **({} if search is None else {"search": search}),
         "contract": contract.to_json(),
         "metrics": metrics,
         "slices": slices,

@@ -19,6 +19,7 @@ EXTRAS = {
     ),
     **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
     "duckdb": "monitor",
+    "optuna": "search",
 }
 """Module -> the extra that brings it."""
 

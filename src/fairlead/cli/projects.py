@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fairlead.cli.terminal import AsJson, ProjectPath, errors, output
+from fairlead.cli.terminal import AsJson, ProjectPath, errors, output, seconds_of
 
 if TYPE_CHECKING:
     from fairlead.workflows.init import NewProject
@@ -117,25 +117,56 @@ def train(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Fit without each feature, too.")
     ] = False,
+    nested: Annotated[
+        bool, typer.Option("--nested", help="Repeat it all inside every fold, too.")
+    ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=0, max=10_000, help="Sets of parameters that a search tries; 0: none."),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="After how long a search tries no other: 30s, 10m, 2h.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train and compare the candidates, prove and register their bundles."""
     from fairlead.wiring import train
 
-    result = train(
-        project,
-        only=candidate or (),
-        jobs=jobs,
-        learning_curve=learning_curve,
-        ablation=ablation,
-    )
+    timeout_s = None if timeout is None else seconds_of(timeout, "--timeout")
+    try:
+        result = train(
+            project,
+            only=candidate or (),
+            jobs=jobs,
+            learning_curve=learning_curve,
+            ablation=ablation,
+            nested=nested,
+            trials=trials,
+            timeout_s=timeout_s,
+        )
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            errors().print(str(stop))
+        raise
     if as_json:
         typer.echo(result.leaderboard.to_json(), nl=False)
         return
     output().print(result.leaderboard.render())
     for line in result.studies.conclusions():
         output().print(line, style="dim")
+    _tell_what_was_found(result)
     _tell_how_to_go_on(result, project)
+
+
+def _tell_what_was_found(result: TrainingResult) -> None:
+    from fairlead.evaluation.metrics import find_metric
+    from fairlead.evaluation.search_report import search_text
+
+    spec = result.project.spec
+    metric = find_metric(spec.evaluation.metric, spec.task)
+    for name, search in result.searches.items():
+        for line in search_text(search, spec.candidates[name], metric, spec.data.target.unit):
+            output().print(line, soft_wrap=True)
 
 
 def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:

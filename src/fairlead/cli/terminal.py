@@ -5,16 +5,27 @@ The consoles print text as it is: a path or a category may look like rich's mark
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 ProjectPath = Annotated[
     Path, typer.Argument(metavar="[PROJECT]", help="Folder with fairlead.yaml, or the file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def seconds_of(text: str, option: str) -> float:
+    """A time such as `30s`, `10m` or `2h`, in seconds; anything else ends the command."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if found is None:
+        problem = f"found {text!r}, expected a time such as 30s, 10m or 2h"
+        raise typer.BadParameter(problem, param_hint=option)
+    return int(found[1]) * SECONDS[found[2]]
 
 
 def output() -> Console:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.cli.terminal import AsJson, errors, output
+from fairlead.cli.terminal import AsJson, errors, output, seconds_of
 
 if TYPE_CHECKING:
     from fairlead.project.loading import Project
@@ -26,8 +25,6 @@ UrlOption = Annotated[
     str | None, typer.Option(help="A running service, instead of a project's registry.")
 ]
 ModelOption = Annotated[str | None, typer.Option(help="Which model, with --url.")]
-
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _open(path: Path) -> tuple[Project, ModelRegistry, Traffic]:
@@ -119,7 +116,7 @@ def canary(
     """Give a version more and more of the traffic; Ctrl-C leaves it at the present step."""
     from fairlead.workflows import traffic as workflow
 
-    percents, seconds = _percents(steps), _seconds(every)
+    percents, seconds = _percents(steps), seconds_of(every, "--every")
     loaded, registry, default = _open(project)
     name, ledger = loaded.spec.name, workflow.ledger_of(loaded.root)
     common: dict[str, Any] = {
@@ -189,14 +186,6 @@ def _percents(text: str) -> list[float]:
     except ValueError:
         problem = f"found {text!r}, expected percentages such as 5,25,50"
         raise typer.BadParameter(problem, param_hint="--steps") from None
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if found is None:
-        problem = f"found {text!r}, expected a time such as 30s, 10m or 2h"
-        raise typer.BadParameter(problem, param_hint="--every")
-    return int(found[1]) * SECONDS[found[2]]
 
 
 def _show_served(document: dict[str, Any], *, as_json: bool) -> None:

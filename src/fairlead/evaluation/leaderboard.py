@@ -14,6 +14,7 @@ from fairlead.errors import EvaluationError
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.coverage import Coverage
 from fairlead.evaluation.metrics import Metric, find_metric
+from fairlead.evaluation.nested import Nested
 from fairlead.evaluation.records import Estimate
 from fairlead.evaluation.validation import Validation
 from fairlead.notebook import as_text
@@ -85,6 +86,7 @@ class Leaderboard:
         holdout: what the holdout is, such as `random 20 %, 4,128 rows`; None if there is none.
         select: whether the best is put forward, or the simplest within one standard error.
         baseline: what a model must beat, scored beside the candidates without being one.
+        nested: what the training as a whole is worth, where that was measured.
 
     Raises:
         EvaluationError: the metric is not one of the task.
@@ -98,6 +100,7 @@ class Leaderboard:
     holdout: str | None = None
     select: Literal["best", "simplest"] = "best"
     baseline: Entry | None = None
+    nested: Nested | None = None
 
     def __post_init__(self) -> None:
         find_metric(self.metric, self.task)
@@ -227,6 +230,7 @@ class Leaderboard:
             "format": FORMAT,
             **{name: getattr(self, name) for name in _HEAD},
             "baseline": None if self.baseline is None else _fields(self.baseline),
+            "nested": None if self.nested is None else self.nested.to_dict(),
             "entries": entries,
         }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -244,7 +248,13 @@ class Leaderboard:
                 raise ValueError("another format")
             entries = tuple(_entry(fields) for fields in document.pop("entries"))
             baseline = document.pop("baseline", None)
-            return cls(entries=entries, baseline=baseline and _entry(baseline), **document)
+            nested = document.pop("nested", None)
+            return cls(
+                entries=entries,
+                baseline=baseline and _entry(baseline),
+                nested=nested and Nested.from_dict(nested),
+                **document,
+            )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise EvaluationError(
                 f"text that is no leaderboard ({type(error).__name__})",

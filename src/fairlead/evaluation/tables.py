@@ -164,7 +164,7 @@ def _notes(board: Leaderboard) -> list[str]:
         notes.append(f"{BEST} best in CV, which alone decides the order.")
     if any(board.is_close(entry) for entry in board.entries):
         notes[-1] += f" {CLOSE} within one standard error of it."
-    return notes + conclusions(board)
+    return [*notes, *conclusions(board), *_nested(board)]
 
 
 def conclusions(board: Leaderboard) -> list[str]:
@@ -183,6 +183,32 @@ def conclusions(board: Leaderboard) -> list[str]:
     if board.select == "simplest":
         said.append(f"Put forward: {simplest.name} (evaluation.select: simplest).")
     return said
+
+
+def _nested(board: Leaderboard) -> list[str]:
+    """What the training as a whole is worth, beside the figure of the candidate put forward."""
+    found, selected = board.nested, board.selected
+    if found is None or selected is None or board.metric not in found.estimates:
+        return []
+    estimate, difference = found.estimates[board.metric], found.optimism.difference
+    places = decimals(board.rule, [estimate])
+    named = unit_of(board.rule, board.unit)
+    unit = f" {named}" if named else ""
+    nested, plain = (
+        f"{number_text(board.rule, each, places)}{unit}"
+        for each in (estimate, selected.cv.get(board.metric))
+    )
+    value, low, high = (
+        f"{shown(board.rule, number) + 0.0:,.{places}f}"
+        for number in (difference.value, difference.low, difference.high)
+    )
+    chosen = ", ".join(f"{name} {count}" for name, count in found.counts.items())
+    gap = f"{value} [{low}, {high}]{unit} (95 %)"
+    return [
+        f"Nested: {nested}, with searches and choice repeated in every fold (there {found.inner}).",
+        f"{selected.name} has {plain}, the figure that chose it; nested less that: {gap}.",
+        f"Chosen in {sum(found.counts.values())} folds: {chosen}.",
+    ]
 
 
 def _against_baseline(board: Leaderboard) -> list[str]:

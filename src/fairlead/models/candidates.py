@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from fairlead.errors import Problem
 from fairlead.models.combinations import COMBINATIONS, check_combination
 from fairlead.models.family import families, family
+from fairlead.models.search_space import search_problems
 from fairlead.project.problems import closest, refusals, shown
 from fairlead.project.spec import CandidateSpec, DataSpec, ProjectSpec
 
@@ -54,6 +55,7 @@ def _problems(name: str, candidate: CandidateSpec, spec: ProjectSpec) -> Iterato
         yield from (refusal.problem for refusal in found)
         return
     yield from chosen.problems(parameters, spec.data, spec.task)
+    yield from search_problems(candidate, spec.task)
 
 
 def _task_problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:

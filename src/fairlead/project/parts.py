@@ -19,6 +19,8 @@ from pydantic import (
 )
 
 STICKY_HEADER = r"header:[A-Za-z0-9!#$%&'*+.^_|~-]+"
+DURATION = r"^[1-9][0-9]*[smhd]$"
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 PARTS_ONLY = "parts_only"
 """Key of the validation context under which no part is checked for faults."""
 
@@ -99,6 +101,11 @@ def is_sticky(text: str) -> bool:
     """Whether a text is `header:<name>` or `field:<column>`."""
     kind, _, name = text.partition(":")
     return name.isidentifier() if kind == "field" else bool(re.fullmatch(STICKY_HEADER, text))
+
+
+def seconds(duration: str) -> float:
+    """A text that fits `DURATION`, such as `10m`, in seconds."""
+    return float(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def _sticky(value: str) -> str:

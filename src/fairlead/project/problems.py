@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -132,16 +133,23 @@ def _plain(kind: Any) -> Any:
 def _existing(detail: ErrorDetails, values: Any) -> tuple[tuple[str | int, ...], bool]:
     """The part of pydantic's location that is a path in the file, and whether some is left."""
     path: list[str | int] = []
-    for key in detail["loc"]:
-        inside = isinstance(values, dict) and key in values
-        at = isinstance(values, list) and isinstance(key, int) and key < len(values)
-        if not inside and not at:
+    location = detail["loc"]
+    for key, following in zip_longest(location, location[1:]):
+        if _has(values, key):
+            path.append(key)
+            values = values[key]
+        # The name of a branch may stand before what lies in it.
+        elif not _has(values, following):
             break
-        path.append(key)
-        values = values[key]
     if detail["type"] == "missing":
         path.append(detail["loc"][-1])
     return tuple(path), len(path) < len(detail["loc"])
+
+
+def _has(values: Any, key: str | int | None) -> bool:
+    if isinstance(values, dict):
+        return key in values
+    return isinstance(values, list) and isinstance(key, int) and key < len(values)
 
 
 def _translated(

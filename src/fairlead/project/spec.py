@@ -6,14 +6,24 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from fairlead.project.columns import ColumnSpec, TargetSpec, Task
 from fairlead.project.neighbours import NeighboursSpec
-from fairlead.project.parts import Expression, Identifier, SpecFault, SpecPart, Sticky
+from fairlead.project.parts import (
+    DURATION,
+    Expression,
+    Identifier,
+    SpecFault,
+    SpecPart,
+    Sticky,
+    seconds,
+)
 from fairlead.project.quality import QualitySpec
 
 ALIAS = r"[a-z][a-z0-9_-]{0,62}"
+Choice = str | bool | int | float | None
+"""A value of a parameter that a search may try."""
 RESERVED_ALIASES = ("champion", "challenger", "latest")
 TargetTransform = Literal["log", "log1p", "sqrt"]
 Method = Literal["sigmoid", "isotonic"]
@@ -111,6 +121,52 @@ class DataSpec(SpecPart):
             holders.setdefault(header, name)
 
 
+class RangeSpec(SpecPart):
+    """The numbers that a search may try for one parameter."""
+
+    low: float
+    """Smallest of them."""
+    high: float
+    """Largest of them."""
+    log: bool = False
+    """Whether small numbers are tried as often as large ones, by their order of magnitude."""
+
+    def faults(self) -> Iterator[SpecFault]:
+        """The ends are in order, and have an order of magnitude where one is asked for."""
+        if not self.low < self.high:
+            yield SpecFault("high", f"{self.high:g} with `low: {self.low:g}`", "more than `low`")
+        if self.log and self.low <= 0:
+            yield SpecFault("low", f"{self.low:g} with `log: true`", "a value > 0")
+
+
+def _form_of(values: Any) -> str:
+    """Which of the two forms is meant, so that its mistakes are told and not those of both."""
+    return "range" if isinstance(values, dict | RangeSpec) else "values"
+
+
+Choices = Annotated[tuple[Choice, ...], Field(min_length=1)]
+Tried = Annotated[
+    Annotated[RangeSpec, Tag("range")] | Annotated[Choices, Tag("values")],
+    Discriminator(_form_of),
+]
+
+
+class SearchSpec(SpecPart):
+    """How good parameters are looked for, on the training rows only."""
+
+    trials: int = Field(default=40, ge=1, le=10_000)
+    """How many sets of parameters are tried; the first is the one that is written."""
+    timeout: str | None = Field(default=None, pattern=DURATION, examples=["10m"])
+    """After how long no other set is tried: seconds, minutes, hours or days."""
+    space: dict[Identifier, Tried] = Field(default={})
+    """Parameter -> a list of values, or `low`, `high` and `log`; beside the family's own space."""
+
+    @property
+    def timeout_s(self) -> float | None:
+        """The timeout in seconds."""
+        return None if self.timeout is None else seconds(self.timeout)
+
+
 class CandidateSpec(BaseModel):
     """One model to try: a family and its parameters, side by side."""
 
@@ -129,6 +185,8 @@ class CandidateSpec(BaseModel):
     calibrate: Method | None = None
     """How probabilities are brought into line with the shares of the classes among rows that were
     not fitted (classification)."""
+    search: SearchSpec | None = None
+    """Looks for good parameters; without it, they are what is written beside it."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -202,6 +260,9 @@ class EvaluationSpec(SpecPart):
     """Whether a training also fits growing parts of the rows; it takes about twice as long."""
     ablation: bool = False
     """Whether a training also fits the candidate put forward without each of its features."""
+    nested: bool = False
+    """Whether a training is also repeated inside each fold, searches and choice included, for a
+    figure that none of them has made too good."""
 
 
 class PromotionSpec(SpecPart):

@@ -106,6 +106,25 @@ def without_leaving_one_out(
     return CrossValidationSpec(kind=kind, folds=FEW_FOLDS, repeats=repeats, seed=cv.seed)
 
 
+def at_most_five(
+    cv: CrossValidationSpec, y: NDArray[Any], groups: NDArray[Any] | None
+) -> CrossValidationSpec:
+    """The same kind of cross-validation with five folds, or fewer where the rows have no more.
+
+    Args:
+        cv: cross-validation of the project.
+        y: shape (n,), class codes or numbers.
+        groups: shape (n,), for `group` and `blocks`.
+    """
+    coarse = without_leaving_one_out(cv, y)
+    most = min(coarse.folds, FEW_FOLDS)
+    if coarse.kind == "stratified":
+        most = min(most, int(np.unique(y, return_counts=True)[1].min()))
+    elif coarse.kind in ("group", "blocks") and groups is not None:
+        most = min(most, len(np.unique(groups)))
+    return coarse.model_copy(update={"folds": max(2, most), "repeats": 1})
+
+
 def growing(
     layout: Sequence[Fold],
     shares: Sequence[float],

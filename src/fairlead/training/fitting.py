@@ -120,7 +120,7 @@ def _out_of_fold(
             number: rows.take(fold.train).fit(candidate).predict(X[fold.test])
             for number, fold in enumerate(layout)
         }
-        (whole,) = _gather(layout, scored)
+        (whole,) = gather(layout, scored)
         found.append(whole)
     return found[0].rows, [each.prediction for each in found]
 
@@ -172,7 +172,7 @@ def train_all(
     rows = _Rows(contract, X, y, nesting)
     done = _collect(chunks, rows, layout, jobs, advance)
     return {
-        name: one.error or Trained(one.fitted[0], _gather(layout, one.scored))
+        name: one.error or Trained(one.fitted[0], gather(layout, one.scored))
         for name, one in done.items()
     }
 
@@ -194,7 +194,7 @@ def cross_validate(
     """
     chunks = [chunk for candidate in candidates for chunk in _chunks(candidate, len(layout))]
     done = _collect(chunks, _Rows(contract, X, y, nesting), layout, jobs)
-    return {name: one.error or _gather(layout, one.scored) for name, one in done.items()}
+    return {name: one.error or gather(layout, one.scored) for name, one in done.items()}
 
 
 Chunk = tuple[Candidate, list[int]]
@@ -301,7 +301,7 @@ def _chunk(
         return index, error
 
 
-def _gather(layout: Sequence[Fold], scored: Mapping[int, Prediction]) -> tuple[OutOfSample, ...]:
+def gather(layout: Sequence[Fold], scored: Mapping[int, Prediction]) -> tuple[OutOfSample, ...]:
     """The predictions of the folds as one for each repeat, its rows rising."""
     repeats = []
     for repeat in range(1 + max((fold.repeat for fold in layout), default=-1)):

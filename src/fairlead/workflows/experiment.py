@@ -33,10 +33,12 @@ from fairlead.storage import write_whole
 from fairlead.training.cross_validation import Fold, block_of, folds, without_leaving_one_out
 from fairlead.training.fitting import OutOfSample, Trained
 from fairlead.training.nesting import Nesting
+from fairlead.training.search import SearchResult
 from fairlead.workflows.coverage import Conformed, conform, run
 from fairlead.workflows.environment import environment_of
 from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
+from fairlead.workflows.sample import Sample
 from fairlead.workflows.store import REPORTS, bundle_store, results_folder
 
 PER_CLASS = ("precision", "recall")
@@ -55,6 +57,7 @@ class Finished:
         measurements: what it costs.
         figures: folder with its pictures.
         out_of_fold: its predictions in cross-validation, one for each repeat.
+        search: what has found its parameters; None where they are as written.
     """
 
     entry: Entry
@@ -63,6 +66,7 @@ class Finished:
     measurements: Measurements
     figures: Path
     out_of_fold: tuple[OutOfSample, ...]
+    search: SearchResult | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,27 @@ class Experiment:
         name = self.dataset.roles.get(role)
         return None if name is None else self.dataset.others[name][rows]
 
-    def bundle(self, trained: Trained) -> tuple[Scored, Conformed, Path]:
+    @property
+    def sample(self) -> Sample:
+        """The training rows by themselves."""
+        return Sample(
+            contract=self.dataset.contract,
+            X=self.X,
+            y=self.y,
+            groups=self.lay_out(self.spec.evaluation.cv)[1],
+            times=self.with_role("time", self.train),
+            cv=self.spec.evaluation.cv,
+            metric=self.metric,
+        )
+
+    def bundle(
+        self, trained: Trained, search: SearchResult | None = None
+    ) -> tuple[Scored, Conformed, Path]:
         """Prove a trained candidate, evaluate it and write its bundle, whose folder is returned.
+
+        Args:
+            trained: the candidate.
+            search: what has found its parameters, if anything has.
 
         Raises:
             FairleadError: one of these steps failed; there is no bundle.
@@ -185,20 +208,21 @@ class Experiment:
             slices=slices,
             provenance=self.origin,
             recipe=self.recipe,
+            search=None if search is None else search.summary(),
             description=self.spec.description,
             conformal=conformed.proved,
             **conformed.to_json(),
         )
         return scored, conformed, folder
 
-    def finish(self, trained: Trained) -> Finished:
+    def finish(self, trained: Trained, search: SearchResult | None = None) -> Finished:
         """Make a trained candidate's bundle, measure it, and keep its evidence and figures.
 
         Raises:
             FairleadError: one of these steps failed.
         """
         fitted, candidate = trained.fitted, trained.fitted.candidate
-        scored, conformed, bundle = self.bundle(trained)
+        scored, conformed, bundle = self.bundle(trained, search)
         reports = scored.reports
         shown = "holdout" if "holdout" in reports else "cv"
         keep(self.project.root, bundle.name, self._evidence(scored.parts[shown], shown))
@@ -232,7 +256,8 @@ class Experiment:
         write_whole(self.results / REPORTS / f"{candidate.name}.json", to_json(document))
         recorded = {**candidate.recorded(), **learned}
         recorded.pop("members", None)
-        return Finished(entry, bundle, recorded, measured, figures, trained.out_of_fold)
+        parts = trained.out_of_fold
+        return Finished(entry, bundle, recorded, measured, figures, parts, search)
 
     def _evidence(self, parts: Sequence[OutOfSample], source: str) -> Evidence:
         rows = self.rows(parts[0], source)

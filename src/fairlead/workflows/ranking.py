@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from fairlead.errors import EvaluationError, FairleadError, TrainingError
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
+from fairlead.evaluation.nested import Nested
 from fairlead.evaluation.validation import Validation
 from fairlead.project.spec import CandidateSpec
 from fairlead.storage import write_whole
 from fairlead.training.fitting import Candidate, OutOfSample, train_all
 from fairlead.workflows.experiment import Experiment, Finished
+from fairlead.workflows.nested import NestedRun
 from fairlead.workflows.store import LEADERBOARD
 
 BASELINE = "(baseline)"
@@ -23,6 +25,7 @@ def rank(
     finished: Mapping[str, Finished],
     failed: Mapping[str, FairleadError],
     validations: Mapping[str, tuple[Validation, ...]],
+    nested: NestedRun | None = None,
 ) -> Leaderboard:
     """Rank the candidates by cross-validation, and write JSON, Markdown and a picture.
 
@@ -31,6 +34,7 @@ def rank(
         finished: candidate -> what came of it.
         failed: candidate -> why nothing came of it.
         validations: candidate -> what other ways to validate would have said.
+        nested: what the whole training has predicted, repeated inside every fold.
     """
     spec = experiment.spec
     families = {name: candidate.family for name, candidate in spec.candidates.items()}
@@ -51,6 +55,12 @@ def rank(
         select=spec.evaluation.select,
     )
     board = _with_comparisons(board, experiment, finished)
+    if nested is not None and board.selected is not None:
+        plain = finished[board.selected.name].out_of_fold
+        estimates = experiment.evaluate(nested.parts).estimates
+        optimism = experiment.compare(nested.parts, plain)
+        whole = Nested(nested.inner.described, estimates, optimism, nested.chosen)
+        board = replace(board, nested=whole)
     results = experiment.results / LEADERBOARD
     write_whole(results.with_suffix(".json"), board.to_json().encode())
     write_whole(results.with_suffix(".md"), board.markdown().encode())

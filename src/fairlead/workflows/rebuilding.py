@@ -11,9 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairlead.progress import Progress
@@ -34,6 +34,7 @@ class Request:
         data: the file to train on.
         work: an empty folder, in which the state of this training goes.
         jobs: processes.
+        found: parameters that a search had found; it is not searched again.
     """
 
     candidate: str
@@ -42,6 +43,7 @@ class Request:
     data: str
     work: str
     jobs: int
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 def rebuild(request: Request, progress: Progress | None = None) -> Path:
@@ -101,13 +103,18 @@ def rebuild_apart(request: Request, package: Path | None) -> Path:
 def _project(request: Request) -> Project:
     """The project to train: its file as recorded, its data where they were found."""
     from fairlead.project.loading import Project
-    from fairlead.project.spec import ProjectSpec
+    from fairlead.project.spec import CandidateSpec, ProjectSpec
     from fairlead.workflows.load import load
 
     if request.spec is None:
         spec = load(request.project).spec
     else:
         spec = ProjectSpec.model_validate_json(Path(request.spec).read_bytes())
+    written = spec.candidates.get(request.candidate)
+    if request.found and written is not None:
+        found = {**written.model_dump(mode="json"), **request.found, "search": None}
+        tuned = {**spec.candidates, request.candidate: CandidateSpec.model_validate(found)}
+        spec = spec.model_copy(update={"candidates": tuned})
     # The fingerprint was compared: a source's digest of the bytes would only be in the way.
     data = spec.data.model_copy(update={"path": request.data, "source": None})
     return Project.from_spec(spec.model_copy(update={"data": data}), request.work)

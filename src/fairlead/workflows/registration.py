@@ -27,6 +27,10 @@ def register(
     versions = {}
     for candidate, result in finished.items():
         own = {**tags, "candidate": candidate, "family": result.entry.family}
+        if result.search is not None:
+            states = ("complete", "pruned", "failed")
+            own["search_trials"] = str(len(result.search.trials))
+            own |= {f"search_{state}": str(result.search.count(state)) for state in states}
         run = None
         if tracker:
             record = _record(result, own, int(origin["seed"]))

@@ -99,4 +99,5 @@ def _request(
         data=str(data.path),
         work=str(work),
         jobs=jobs,
+        found=recorded.bundle.manifest.get("search", {}).get("found", {}),
     )

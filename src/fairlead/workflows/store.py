@@ -29,6 +29,11 @@ def results_folder(project: Project) -> Path:
     return project.root / STATE / "results"
 
 
+def searches_of(root: Path) -> Path:
+    """Folder of the finished trials of searches, with which a search goes on."""
+    return root / STATE / "search"
+
+
 def predictions_of(root: Path, digest: str) -> Path:
     """File with what a bundle predicted for rows it never saw."""
     return root / STATE / "results" / "predictions" / f"{digest}.npz"

@@ -21,11 +21,14 @@ from fairlead.registry.port import ModelRegistry, RunTracker
 from fairlead.registry.promotion import crown
 from fairlead.registry.records import ModelVersion
 from fairlead.training.fitting import Candidate, Trained, train_all
+from fairlead.training.search import MakeSampler, SearchResult
 from fairlead.workflows.evidence import predictions_frame
 from fairlead.workflows.experiment import Experiment, Finished
+from fairlead.workflows.nested import check_inner_folds
 from fairlead.workflows.ranking import rank
 from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
+from fairlead.workflows.searches import Searches
 from fairlead.workflows.studies import Studies, study
 from fairlead.workflows.training_record import keep
 from fairlead.workflows.validations import other_validations
@@ -43,6 +46,9 @@ class Silent:
     def advance(self, candidate: str, steps: int) -> None:
         """Ignore it."""
 
+    def note(self, candidate: str, text: str) -> None:
+        """Ignore it."""
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -56,6 +62,7 @@ class TrainingResult:
         champion: the champion after the training, if there is a registry.
         crowned: whether this training made the first champion.
         studies: what features and rows are worth.
+        searches: candidate -> all that was tried for it.
     """
 
     project: Project
@@ -65,6 +72,7 @@ class TrainingResult:
     champion: ModelVersion | None = None
     crowned: bool = False
     studies: Studies = field(default_factory=Studies)
+    searches: Mapping[str, SearchResult] = field(default_factory=dict)
 
     def bundle(self, candidate: str | None = None) -> Bundle:
         """Load a candidate's bundle; without a name, that of the one put forward.
@@ -136,6 +144,10 @@ def train(
     jobs: int = 0,
     learning_curve: bool = False,
     ablation: bool = False,
+    nested: bool = False,
+    trials: int | None = None,
+    timeout_s: float | None = None,
+    make_sampler: MakeSampler | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train, evaluate, compile, prove and register a project's candidates.
@@ -151,6 +163,11 @@ def train(
         jobs: processes; 0 takes one per core.
         learning_curve: fit growing parts of the rows too, whatever the project file says.
         ablation: fit the candidate put forward without each feature too.
+        nested: repeat the whole training inside every fold too.
+        trials: for every search instead of its own number, and for the candidates in `only` even
+            where the file asks for none; 0 skips the searches.
+        timeout_s: for every search instead of its own, seconds.
+        make_sampler: who proposes parameters; without one nothing can be searched.
         progress: told how far it is.
 
     Returns:
@@ -158,27 +175,40 @@ def train(
 
     Raises:
         DataError: the data is missing, damaged, or breaks the contract.
+        ExtraMissingError: there is something to search, and nobody to propose.
+        KeyboardInterrupt: during a search, with a sentence that says how to go on.
         RegistryUnavailableError: the registry does not answer; nothing was trained.
         FairleadError: every candidate failed; the first one's error.
     """
     jobs = jobs or os.cpu_count() or 1
     experiment = Experiment(project, read(project))
-    candidates = _candidates(project, only)
+    written = _candidates(project, only)
+    searches = Searches.of(experiment, written, only, trials, timeout_s, make_sampler)
+    wanted = project.spec.evaluation
+    if nested or wanted.nested:
+        check_inner_folds(experiment)
     if registry is not None:
         # Asked now: a training must not fail at its end because a server is down.
         registry.versions(project.spec.name)
     progress = progress or Silent()
-    finished, failed = _build(experiment, candidates, jobs, progress, experiment.finish)
+    candidates, found, hopeless = searches.run(written, jobs, progress)
+
+    def finish(trained: Trained) -> Finished:
+        return experiment.finish(trained, found.get(trained.fitted.candidate.name))
+
+    finished, failed = _build(experiment, candidates, hopeless, jobs, progress, finish)
     with threadpool_limits(1):
         trained = [candidate for candidate in candidates if candidate.name in finished]
         validations = other_validations(experiment, trained, jobs)
-        leaderboard = rank(experiment, finished, failed, validations)
-    made = TrainingResult(
-        project, leaderboard, {name: one.bundle for name, one in finished.items()}
-    )
+        repeated = None
+        if nested or wanted.nested:
+            sound = [candidate for candidate in written if candidate.name in finished]
+            repeated = searches.nested(sound, jobs, progress)
+        leaderboard = rank(experiment, finished, failed, validations, repeated)
+    bundles = {name: one.bundle for name, one in finished.items()}
+    made = TrainingResult(project, leaderboard, bundles, searches=found)
     if registry is not None:
         made = _registered(made, experiment, finished, registry, tracker)
-    wanted = project.spec.evaluation
     with threadpool_limits(1):
         studies = study(
             experiment,
@@ -209,7 +239,7 @@ def build(
     experiment = Experiment(project, read(project))
     candidates = _candidates(project, [candidate])
     jobs = jobs or os.cpu_count() or 1
-    made, _ = _build(experiment, candidates, jobs, progress or Silent(), experiment.bundle)
+    made, _ = _build(experiment, candidates, {}, jobs, progress or Silent(), experiment.bundle)
     return made[candidate][-1]
 
 
@@ -219,6 +249,7 @@ Made = TypeVar("Made")
 def _build(
     experiment: Experiment,
     candidates: Sequence[Candidate],
+    hopeless: Mapping[str, FairleadError],
     jobs: int,
     progress: Progress,
     finish: Callable[[Trained], Made],
@@ -237,7 +268,7 @@ def _build(
         advance=progress.advance,
     )
     finished: dict[str, Made] = {}
-    failed: dict[str, FairleadError] = {}
+    failed = dict(hopeless)
     for name, result in results.items():
         try:
             if isinstance(result, FairleadError):

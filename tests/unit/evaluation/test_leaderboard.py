@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from fairlead.errors import EvaluationError, StorageError
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
+from fairlead.evaluation.nested import Chosen, Nested
 from fairlead.evaluation.records import Estimate, EvaluationReport
 from fairlead.evaluation.validation import Validation
 
@@ -58,6 +59,15 @@ def entries(draw: st.DrawFn) -> Entry:
     )
 
 
+choices = st.builds(
+    Chosen,
+    st.sampled_from(["tree", "line"]),
+    st.integers(1, 150),
+    st.dictionaries(st.sampled_from(["max_depth", "C"]), st.none() | st.integers(1, 9)),
+)
+nested = st.builds(
+    Nested, st.just("stratified 5-fold"), tables, comparisons, st.lists(choices).map(tuple)
+)
 boards = st.builds(
     Leaderboard,
     st.just("regression"),
@@ -68,6 +78,7 @@ boards = st.builds(
     st.none() | st.just("random 20 %, 25 rows"),
     st.sampled_from(["best", "simplest"]),
     st.none() | entries(),
+    st.none() | nested,
 )
 FEW = settings(max_examples=60, deadline=None)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.metrics import METRICS
+from fairlead.evaluation.nested import Chosen, Nested
 from fairlead.evaluation.records import Estimate
 from fairlead.evaluation.tables import (
     BEST,
@@ -223,3 +224,17 @@ def test_a_comparison_is_a_sentence(value: float, low: float, verdict: str, text
 def test_a_comparison_that_is_not_defined_says_so() -> None:
     found = Comparison("mape", Estimate(math.nan), 0.95, None, "inconclusive", 9)
     assert comparison_text(found, METRICS["mape"], "a", "b") == "mape is not defined for both"
+
+
+def test_the_nested_figure_stands_beside_the_one_that_chose() -> None:
+    gap = Estimate(640.0, 200.0, 250.0, 1030.0)
+    nested = Nested(
+        inner="5-fold",
+        estimates={"rmse": Estimate(47_150.0, 455.0)},
+        optimism=Comparison("rmse", gap, 0.95, 0.0, "worse", 16_512),
+        chosen=(Chosen("boosting", 3, {"max_iter": 90}), Chosen("boosting", 2, {"max_iter": 80})),
+    )
+    text = replace(housing(), nested=nested).markdown()
+    assert "Nested: 47,150 ± 455 USD, with searches and choice repeated in every fold" in text
+    assert "the figure that chose it; nested less that: 640 [250, 1,030] USD (95 %)." in text
+    assert "Chosen in 5 folds: boosting 5." in text

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fairlead.errors import FoldsError
 from fairlead.project.spec import CrossValidationSpec
 from fairlead.training.cross_validation import (
+    at_most_five,
     block_of,
     folds,
     growing,
@@ -161,3 +162,28 @@ def test_groups_come_as_a_whole() -> None:
     layout = folds(CrossValidationSpec(kind="group"), np.zeros(50), groups)
     (part,) = growing(layout, [0.5], np.zeros(50), groups, seed=1)
     assert all(len(set(groups[fold.train])) == 4 for fold in part)
+
+
+def test_at_most_five_folds_and_no_repeats_whatever_the_project_has() -> None:
+    y = np.repeat([0, 1], [30, 3])
+    groups = np.repeat([1, 2, 3, 4], [10, 10, 10, 3])
+    kinds: dict[str, tuple[Any, Any]] = {
+        "kfold": (y, None),
+        "stratified": (y, None),
+        "group": (y, groups),
+        "time": (y, None),
+    }
+    found = {
+        kind: at_most_five(CrossValidationSpec.model_validate({"kind": kind, "folds": 9}), *rows)
+        for kind, rows in kinds.items()
+    }
+    assert {kind: cv.folds for kind, cv in found.items()} == {
+        "kfold": 5,
+        "stratified": 3,
+        "group": 4,
+        "time": 5,
+    }
+    assert all(cv.kind == kind for kind, cv in found.items())
+    repeated = CrossValidationSpec(kind="kfold", folds=3, repeats=4)
+    assert at_most_five(repeated, y, None) == CrossValidationSpec(kind="kfold", folds=3)
+    assert at_most_five(CrossValidationSpec(kind="leave_one_out"), y[:30], None).folds == 5
