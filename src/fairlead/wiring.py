@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
     from fairlead.progress import Progress
+    from fairlead.readiness.records import Score
     from fairlead.workflows.reproduction import Reproduction
     from fairlead.workflows.train import TrainingResult
 
@@ -154,3 +155,23 @@ def reproduce(
             jobs=jobs or settings.jobs,
             progress=progress,
         )
+
+
+def score(project: Project, *, settings: Settings | None = None) -> Score:
+    """Judge a project and its champion by the ML Test Score.
+
+    Where MLflow is not installed, the first of the last leaderboard stands for the champion.
+
+    Args:
+        project: a loaded project.
+        settings: those of the process if not given.
+
+    Raises:
+        BundleError: the champion's bundle is not what was written.
+        RegistryUnavailableError: the registry does not answer.
+        StorageError: what was measured cannot be written.
+    """
+    from fairlead.workflows import score as workflow
+
+    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
+    return workflow.score(project, registry, settings or read_settings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from fairlead.data.quality.records import LIMITS
 from fairlead.project.spec import ProjectSpec
+from fairlead.readiness.assessment import CRITERIA
 from fairlead.settings import PREFIX, Settings
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -78,3 +80,12 @@ def test_every_finding_is_documented_with_its_limit() -> None:
     page = (REFERENCE / "data.md").read_text(encoding="utf-8")
     told = [line.split(" | ")[:2] for line in table(page, "Findings")]
     assert told == [[f"| `{code}`", str(limit)] for code, limit in LIMITS.items()]
+
+
+def test_every_test_of_the_score_is_documented_with_its_rule() -> None:
+    page = (REFERENCE / "ml-test-score.md").read_text(encoding="utf-8")
+    rules = {
+        name: " ".join(str(inspect.getdoc(each.rule)).split()) for name, each in CRITERIA.items()
+    }
+    rows = [f"| `{name}` | {each.title} | {rules[name]} |" for name, each in CRITERIA.items()]
+    assert table(page, "Tests") == rows

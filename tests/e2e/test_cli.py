@@ -53,6 +53,29 @@ def test_check_reports_and_passes(project: Path) -> None:
     assert report["rows_read"] == 150
 
 
+def test_the_ml_test_score_tries_the_champion_and_fails_below_a_bound(project: Path) -> None:
+    shutil.copytree(ROOT / "projects/iris/tests", project / "tests")
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "junit_family=xunit1", "tests"]
+    result = "--junit-xml=.fairlead/results/tests.xml"
+    done = subprocess.run(
+        [*command, f"--rootdir={project}", result],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    done = fairlead("score", "--json", "--at-least", "5", cwd=project, code=1)
+    assert "under 5" in done.stderr
+    found = json.loads(done.stdout)
+    points = {each["id"]: each["points"] for each in found["tests"]}
+    assert len(points) == 28
+    assert found["score"] == min(found["sections"].values())
+    tested = ("data_7", "infrastructure_2", "infrastructure_3")
+    tried = ("data_6", "infrastructure_5", "monitoring_2", "monitoring_3", "monitoring_5")
+    assert {points[name] for name in (*tested, *tried)} == {0.5}
+
+
 def test_the_leaderboard_can_be_shown_again(project: Path) -> None:
     assert "lda" in fairlead("leaderboard", cwd=project).stdout
     assert json.loads(fairlead("leaderboard", "--json", cwd=project).stdout)["metric"] == "accuracy"

@@ -22,7 +22,7 @@ REFERENCE = "reference.parquet"
 SKETCH = "sketch.json"
 CARD = "card.md"
 PROJECT = "project.json"
-"""The project file as canonical JSON; its SHA-256 is `spec_digest`."""
+"""The project file without `score` as canonical JSON; its SHA-256 is `spec_digest`."""
 ENVIRONMENT = "environment.json"
 """What ran the training: platform, distributions, lock files."""
 

@@ -217,6 +217,30 @@ def report(
         output().print(str(path))
 
 
+def score(
+    project: ProjectPath = Path(),
+    at_least: Annotated[
+        float, typer.Option(min=0, max=7, help="End with status 1 where the score is lower.")
+    ] = 0,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Judge the project by the ML Test Score: 28 tests, each with its evidence."""
+    from fairlead.wiring import score
+    from fairlead.workflows.load import load
+
+    found = score(load(project))
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+    elif markdown:
+        typer.echo(found.markdown(), nl=False)
+    else:
+        output().print(found.render())
+    if found.points < at_least:
+        errors().print(f"the score is {found.points:g}, under {at_least:g}")
+        raise typer.Exit(1)
+
+
 def schema() -> None:
     """Print the JSON Schema of fairlead.yaml, for editors."""
     from fairlead.workflows.schema import schema

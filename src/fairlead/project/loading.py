@@ -13,6 +13,7 @@ from typing import Any, Self
 from fairlead.errors import Problem, ProjectError
 from fairlead.project import FILE_NAME
 from fairlead.project.document import Document, read_document, write_document
+from fairlead.project.readiness import ScoreSpec
 from fairlead.project.salvage import salvage
 from fairlead.project.scope import check_expressions
 from fairlead.project.spec import ProjectSpec
@@ -29,8 +30,9 @@ class Project:
         path: the file.
         root: its folder, to which all paths in the file are relative.
         spec: what the file says.
-        digest: SHA-256 of the spec as canonical JSON: layout, comments, written defaults and the
-            order of a candidate's parameters do not change it; the order of columns does.
+        digest: SHA-256 of the spec as canonical JSON: layout, comments, written defaults, the
+            order of a candidate's parameters and `score` do not change it; the order of columns
+            does.
     """
 
     path: Path
@@ -92,8 +94,10 @@ def spec_digest(spec: ProjectSpec) -> str:
 
 
 def canonical_json(spec: ProjectSpec) -> bytes:
-    """A spec with all its defaults, as `ProjectSpec.model_validate_json` reads it again."""
-    values: dict[str, Any] = spec.model_dump(mode="json")
+    """A spec with all its defaults, without `score`, for `ProjectSpec.model_validate_json`."""
+    # What was tested by hand is written down after the training that it is about.
+    untold = spec.model_copy(update={"score": ScoreSpec()})
+    values: dict[str, Any] = untold.model_dump(mode="json")
     # Elsewhere the order of keys has a meaning: the model takes columns as they are listed.
     values["candidates"] = {
         name: dict(sorted(candidate.items())) for name, candidate in values["candidates"].items()

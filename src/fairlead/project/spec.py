@@ -20,6 +20,7 @@ from fairlead.project.parts import (
     seconds,
 )
 from fairlead.project.quality import QualitySpec
+from fairlead.project.readiness import ScoreSpec
 
 ALIAS = r"[a-z][a-z0-9_-]{0,62}"
 Choice = str | bool | int | float | None
@@ -319,6 +320,8 @@ class RetrainingSpec(SpecPart):
     """Whether an alert trains a new model."""
     min_quality_drop: float = Field(default=0.03, ge=0)
     """Smallest relative loss of the ranking metric, on labelled rows, that is an alert."""
+    max_age: str | None = Field(default=None, pattern=r"^[1-9][0-9]*[mhd]$", examples=["90d"])
+    """Age from which a model is too old to serve: minutes, hours or days since its training."""
 
 
 class ProjectSpec(SpecPart):
@@ -338,6 +341,7 @@ class ProjectSpec(SpecPart):
     serving: ServingSpec = ServingSpec()
     monitoring: MonitoringSpec = MonitoringSpec()
     retraining: RetrainingSpec = RetrainingSpec()
+    score: ScoreSpec = ScoreSpec()
     description: str | None = None
     """What the model is for; the first paragraph of the model card."""
 
