@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fairlead.bundle.manifest import PROJECT
+from fairlead.bundle.manifest import PROJECT, to_json
 from fairlead.bundle.reading import load_bundle
 from fairlead.errors import FairleadError, ReproductionError
 from fairlead.progress import Progress
 from fairlead.project.loading import Project
 from fairlead.project.spec import ProjectSpec
 from fairlead.registry.port import ModelRegistry
+from fairlead.storage import write_whole
 from fairlead.workflows.checkout import Checkout, checked_out
 from fairlead.workflows.load import load
 from fairlead.workflows.rebuilding import Request, rebuild, rebuild_apart
 from fairlead.workflows.recorded import Recorded, find_recorded
 from fairlead.workflows.recorded_data import FoundData, find_data
 from fairlead.workflows.reproduction import Reproduction
+from fairlead.workflows.store import results_folder
 from fairlead.workflows.then_and_now import put_beside
 
 
@@ -35,7 +38,7 @@ def reproduce(
     """Train a version's candidate again and compare graph, golden rows and metrics.
 
     All of it happens in a temporary folder: nothing is registered, no alias moves, no leaderboard
-    is written.
+    is written. The outcome is kept as `.fairlead/results/reproduction/<digest>.json`.
 
     Args:
         project: the project.
@@ -76,7 +79,11 @@ def reproduce(
             reason = f"{told} It cannot be trained on: {error}"
             raise ReproductionError(recorded.label, reason) from error
         place = tree.project if tree else project.root
-        return put_beside(project, recorded, load_bundle(made), data, place)
+        found = put_beside(project, recorded, load_bundle(made), data, place)
+    file = results_folder(project) / "reproduction" / f"{found.digest}.json"
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    write_whole(file, to_json({"at": at, **found.to_json()}))
+    return found
 
 
 def _spec(project: Project, recorded: Recorded, tree: Checkout | None) -> ProjectSpec:

@@ -96,7 +96,10 @@ def test_a_version_is_made_again_though_the_project_file_has_changed(
     changed = [(each.name, each.then, each.now) for each in found.changes["project file"] or ()]
     assert changed == [("candidates.tree.max_depth", 3, 2)]
     assert [found.changes[part] for part in ("code", "libraries", "platform")] == [(), (), ()]
-    assert contents(flats) == files
+    kept = f".fairlead/results/reproduction/{found.digest}.json"
+    written = contents(flats)
+    assert json.loads(written.pop(kept))["reproduced"] is True
+    assert written == files
     assert registry.versions("flats") == versions
 
 
