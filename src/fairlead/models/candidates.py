@@ -11,6 +11,8 @@ from fairlead.errors import Problem
 from fairlead.models.combinations import COMBINATIONS, check_combination
 from fairlead.models.family import families, family
 from fairlead.models.search_space import search_problems
+from fairlead.project.columns import Task
+from fairlead.project.neighbours import NeighboursSpec
 from fairlead.project.problems import closest, refusals, shown
 from fairlead.project.spec import CandidateSpec, DataSpec, ProjectSpec
 
@@ -29,10 +31,11 @@ def check_candidates(spec: ProjectSpec) -> list[Problem]:
 
 
 def _problems(name: str, candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Problem]:
-    yield from _feature_problems(candidate, spec.data)
+    yield from _feature_problems(candidate, spec.data, spec.task)
     yield from _task_problems(candidate, spec)
     if candidate.family in COMBINATIONS:
         yield from check_combination(name, candidate, spec)
+        yield from search_problems(candidate, spec.task)
         return
     if candidate.family not in families():
         known = closest(candidate.family, sorted({*families(), *COMBINATIONS}))
@@ -66,7 +69,16 @@ def _task_problems(candidate: CandidateSpec, spec: ProjectSpec) -> Iterator[Prob
             yield Problem(key, shown(value), f"this key for {task} only")
 
 
-def _feature_problems(candidate: CandidateSpec, data: DataSpec) -> Iterator[Problem]:
+def _ratio_problems(neighbours: NeighboursSpec, data: DataSpec, task: Task) -> Iterator[Problem]:
+    for first, second in neighbours.ratio.items():
+        where = f"neighbours.ratio.{first}"
+        if second == data.target.name:
+            yield Problem(where, f"`{second}`, the target", "what is known of a row itself")
+        if first == data.target.name and task == "classification":
+            yield Problem(where, f"`{first}`, a class", "a number")
+
+
+def _feature_problems(candidate: CandidateSpec, data: DataSpec, task: Task) -> Iterator[Problem]:
     """What is wrong with the columns that a candidate leaves out or looks for neighbours in."""
     features = [name for name, column in data.columns.items() if column.role == "feature"]
     known = [*features, *data.derived]
@@ -87,6 +99,7 @@ def _feature_problems(candidate: CandidateSpec, data: DataSpec) -> Iterator[Prob
             found = f"`{name}`, which may be missing"
             yield Problem(where, found, "a column that is filled, or may not be missing")
     averaged = [*known, data.target.name]
+    yield from _ratio_problems(candidate.neighbours, data, task)
     for index, name in enumerate(candidate.neighbours.mean):
         where, column = f"neighbours.mean[{index}]", data.columns.get(name)
         if name not in averaged:

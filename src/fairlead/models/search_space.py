@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import ValidationError
 
 from fairlead.errors import Problem
+from fairlead.models.combinations import COMBINATIONS
 from fairlead.models.family import Family, Range, family
 from fairlead.project.columns import Task
 from fairlead.project.problems import closest, refusals, shown
@@ -20,12 +21,14 @@ Space = Mapping[str, Range | tuple[Any, ...]]
 def search_space(candidate: CandidateSpec, task: Task) -> dict[str, Range | tuple[Any, ...]]:
     """The family's own space without the parameters that are written, and what `space` names.
 
-    Where the file asks for no search, it is the whole space of the family.
+    Where the file asks for no search, it is the whole space of the family; a combination has none.
 
     Args:
         candidate: whose `search.space` was checked.
         task: what is predicted; parameters of another task are left out.
     """
+    if candidate.family in COMBINATIONS:
+        return {}
     chosen = family(candidate.family)
     fixed = candidate.parameters if candidate.search else {}
     space = {
@@ -45,6 +48,9 @@ def search_space(candidate: CandidateSpec, task: Task) -> dict[str, Range | tupl
 def search_problems(candidate: CandidateSpec, task: Task) -> Iterator[Problem]:
     """What is wrong with the `search` of a candidate whose parameters are sound."""
     if candidate.search is None:
+        return
+    if candidate.family in COMBINATIONS:
+        yield Problem("search", "`search` on a combination", "it on what is combined")
         return
     chosen = family(candidate.family)
     known = [name for name in chosen.parameters.model_fields if _is_for(chosen, name, task)]

@@ -122,9 +122,9 @@ class TargetSpec(SpecPart):
     """The class labels, in the order of the probabilities; without them, those found in the
     data, sorted."""
     min: float | None = None
-    """Smallest allowed target (regression)."""
+    """Smallest allowed target (regression); none is predicted below it."""
     max: float | None = None
-    """Largest allowed target (regression)."""
+    """Largest allowed target (regression); none is predicted above it."""
     unit: str | None = None
     """Unit of the target, for people."""
 

@@ -25,6 +25,9 @@ class NeighboursSpec(SpecPart):
     """Numbers of neighbours, rising; every mean is taken over each of them."""
     mean: tuple[Identifier, ...] = Field(min_length=1)
     """What is averaged: features, derived columns, and the target (classes: the share of each)."""
+    ratio: dict[Identifier, Identifier] = Field(default={})
+    """One of `mean` -> another, which is no target: the mean of the first, over that of the second,
+    times the row's own second. `{price: income}`: what its income costs next door."""
     softening: float = Field(default=0.01, gt=0)
     """Distance, in the scaled columns, below which nearer rows hardly weigh more."""
 
@@ -33,12 +36,16 @@ class NeighboursSpec(SpecPart):
         if any(a >= b for a, b in pairwise(self.k)):
             found = ", ".join(map(str, self.k))
             yield SpecFault("k", f"`{found}`", "rising numbers, each once")
+        for first, second in self.ratio.items():
+            for name in (first, second):
+                if name not in self.mean:
+                    yield SpecFault(f"ratio.{first}", f"`{name}`", "two names of `mean`")
         twice = repeated(self.mean)
         if twice:
             yield SpecFault("mean", f"{', '.join(twice)} more than once", "each name once")
 
     def names(self, target: str, classes: tuple[str, ...]) -> tuple[str, ...]:
-        """What the features are called: for each k the means, then for each k the distance."""
+        """What the features are called: means of each k, ratios of each k, distances."""
         averaged = [
             name
             for source in self.mean
@@ -49,4 +56,5 @@ class NeighboursSpec(SpecPart):
             )
         ]
         means = [f"{name} of nearest {k}" for k in self.k for name in averaged]
-        return (*means, *(f"distance to nearest {k}" for k in self.k))
+        pairs = [f"{a} per {b} of nearest {k}" for k in self.k for a, b in self.ratio.items()]
+        return (*means, *pairs, *(f"distance to nearest {k}" for k in self.k))

@@ -58,4 +58,5 @@ def _fewer(neighbours: NeighboursSpec | None, gone: Container[str]) -> Neighbour
     if neighbours is None or any(name in gone for name in neighbours.columns):
         return None
     mean = tuple(name for name in neighbours.mean if name not in gone)
-    return neighbours.model_copy(update={"mean": mean}) if mean else None
+    ratio = {a: b for a, b in neighbours.ratio.items() if a not in gone and b not in gone}
+    return neighbours.model_copy(update={"mean": mean, "ratio": ratio}) if mean else None

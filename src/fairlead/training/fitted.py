@@ -15,6 +15,7 @@ from fairlead.graph.builder import INPUT, Graph
 from fairlead.graph.expressions import EXACT, GraphOps
 from fairlead.models.explanation import Explanation
 from fairlead.models.family import Estimator, FitContext, Outputs, Tolerance
+from fairlead.project.primitives import Ops, Value
 from fairlead.training.candidate import Candidate
 from fairlead.training.predictions import OutOfSample, Prediction, blame
 from fairlead.training.preprocessing import Preprocessing, fit_preprocessing
@@ -138,10 +139,10 @@ class Fitted:
         outputs = self.candidate.family.compile(self.estimator, graph, design, self.context)
         if outputs.scores is not None:
             graph.name(outputs.scores, prefix + SCORES)
-        kind = self.candidate.transform_target
-        if kind is None:
+        if self.context.task == "classification":
             return outputs
-        return replace(outputs, prediction=restored(GraphOps(graph), kind, outputs.prediction))
+        found = self._restored(GraphOps(graph), outputs.prediction)
+        return replace(outputs, prediction=str(found))
 
     def parts(self, X: Matrix, prefix: str = "") -> Iterator[Part]:
         """Itself."""
@@ -172,8 +173,16 @@ class Fitted:
         return {}
 
     def _of_target(self, values: Matrix) -> Prediction:
-        kind = self.candidate.transform_target
-        return Prediction(values if kind is None else restored(EXACT, kind, values))
+        return Prediction(np.asarray(self._restored(EXACT, values)))
+
+    def _restored(self, ops: Ops, value: Value) -> Value:
+        """What the estimator predicts, as the target may be: on its own scale, in its bounds."""
+        kind, target = self.candidate.transform_target, self.contract.target
+        if kind is not None:
+            value = restored(ops, kind, value)
+        if target.min is not None:
+            value = ops.maximum(value, target.min)
+        return value if target.max is None else ops.minimum(value, target.max)
 
     def _of_all_classes(self, shares: NDArray[Any]) -> Matrix:
         """Shares (n, m) of the classes that were fitted, as (n, k): 0 for one that was not."""

@@ -38,6 +38,8 @@ class Neighbours:
         low, high: shape (c,), the box around the points.
         points: shape (p, c), the scaled training rows.
         values: shape (p, v), what is averaged.
+        ratios: shape (r, 3): positions in `values` of what is divided and of what it is divided
+            by, and which of the columns the quotient is multiplied with.
         k: numbers of neighbours, rising.
         softening: added to every distance before its reciprocal is the weight.
         index: finds the `max(k) + 1` nearest points.
@@ -50,6 +52,7 @@ class Neighbours:
     high: Matrix
     points: Matrix
     values: Matrix
+    ratios: Indices
     k: tuple[int, ...]
     softening: float
     index: Index
@@ -67,29 +70,33 @@ class Neighbours:
         """
         places = np.minimum(np.maximum(E[:, self.sources] * self.scale, self.low), self.high)
         # What is too large to be averaged is missing, as in derived columns.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             parts = [
-                self._features(places[start : start + CHUNK], start if own else None)
-                for start in range(0, len(places), CHUNK)
+                self._features(E, places, start, own=own) for start in range(0, len(places), CHUNK)
             ]
         return finite(np.concatenate([np.empty((0, len(self.names))), *parts]))
 
-    def _features(self, places: Matrix, first: int | None) -> Matrix:
+    def _features(self, E: Matrix, places: Matrix, start: int, *, own: bool) -> Matrix:
+        """Those of the CHUNK rows from `start` on."""
+        E, places = E[start : start + CHUNK], places[start : start + CHUNK]
         near = self.index.lists[self.index.boxes(places)]
         padded = np.vstack([self.points, np.full(self.points.shape[1], np.inf)])
         square = np.zeros(near.shape)
         for axis, column in enumerate(padded.T):
             apart = places[:, axis, None] - column[near]
             square = square + apart * apart if axis else apart * apart
-        if first is not None:
-            square[near == np.arange(first, first + len(near))[:, None]] = np.inf
+        if own:
+            square[near == np.arange(start, start + len(near))[:, None]] = np.inf
         order = np.argsort(square, axis=1, kind="stable")[:, : self.k[-1]]
         distance = np.sqrt(np.take_along_axis(square, order, axis=1))
         weight = 1.0 / (distance + self.softening)
         weighted = self.values[np.take_along_axis(near, order, axis=1)] * weight[:, :, None]
         last = np.array(self.k) - 1
         means = weighted.cumsum(axis=1)[:, last] / weight.cumsum(axis=1)[:, last, None]
-        return np.hstack([means.reshape(len(places), -1), distance[:, last]])
+        above, below, column = self.ratios.T
+        ratios = means[:, :, above] / means[:, :, below] * E[:, None, column]
+        flat = [part.reshape(len(places), -1) for part in (means, ratios)]
+        return np.hstack([*flat, distance[:, last]])
 
     def compile(self, graph: Graph, E: str) -> str:
         """Append the features of E, [n, d + derived]; the value is [n, len(names)]."""
@@ -112,9 +119,9 @@ class Neighbours:
         distance = graph.op("Sqrt", squares)
         softened = graph.op("Add", distance, graph.constant(self.softening))
         weight = graph.op("Div", graph.constant(1.0), softened)
-        return self._compile_means(graph, point, distance, weight)
+        return self._compile_means(graph, E, point, distance, weight)
 
-    def _compile_means(self, graph: Graph, point: str, distance: str, weight: str) -> str:
+    def _compile_means(self, graph: Graph, E: str, point: str, distance: str, weight: str) -> str:
         """From the nearest points, how far each is and what it weighs, [n, max(k)], to features."""
         behind, along = graph.constant(np.array([2])), graph.constant(np.array(1))
         value = graph.op("Gather", graph.constant(self.values), point)
@@ -123,10 +130,25 @@ class Neighbours:
         sums = graph.op("Gather", graph.op("CumSum", weighted, along), last, axis=1)
         weights = graph.op("Gather", graph.op("CumSum", weight, along), last, axis=1)
         means = graph.op("Div", sums, graph.op("Unsqueeze", weights, behind))
-        flat = graph.constant(np.array([-1, len(self.k) * self.values.shape[1]]))
-        distances = graph.op("Gather", distance, last, axis=1)
-        found = graph.op("Concat", graph.op("Reshape", means, flat), distances, axis=1)
+        parts = [self._flat(graph, means, self.values.shape[1])]
+        if len(self.ratios):
+            above, below, column = (graph.constant(each) for each in self.ratios.T)
+            quotient = graph.op(
+                "Div",
+                graph.op("Gather", means, above, axis=2),
+                graph.op("Gather", means, below, axis=2),
+            )
+            own = graph.op("Gather", E, column, axis=1)
+            own = graph.op("Unsqueeze", own, graph.constant(np.array([1])))
+            parts.append(self._flat(graph, graph.op("Mul", quotient, own), len(self.ratios)))
+        parts.append(graph.op("Gather", distance, last, axis=1))
+        found = graph.op("Concat", *parts, axis=1)
         return graph.op("Add", found, graph.op("Sub", found, found))
+
+    def _flat(self, graph: Graph, value: str, width: int) -> str:
+        """From [n, len(k), width] to [n, len(k) * width]."""
+        shape = graph.constant(np.array([-1, len(self.k) * width]))
+        return graph.op("Reshape", value, shape)
 
 
 def fit_neighbours(
@@ -155,9 +177,10 @@ def fit_neighbours(
     points = np.column_stack([columns[name] for name in spec.columns]) * scale
     if not np.isfinite(points).all():
         raise TrainingError("neighbours", "a row has no place: fill the columns that make it near")
-    values = np.column_stack(
-        [value for name in spec.mean for value in _averaged(name, contract, columns, y)]
-    )
+    averaged = {name: list(_averaged(name, contract, columns, y)) for name in spec.mean}
+    starts = dict(zip(averaged, np.cumsum([0, *map(len, averaged.values())]), strict=False))
+    values = np.column_stack([value for group in averaged.values() for value in group])
+    ratios = [(starts[a], starts[b], names.index(b)) for a, b in spec.ratio.items()]
     return Neighbours(
         names=spec.names(contract.target.name, contract.classes),
         sources=sources,
@@ -166,6 +189,7 @@ def fit_neighbours(
         high=points.max(axis=0),
         points=points,
         values=values,
+        ratios=np.array(ratios, np.int64).reshape(-1, 3),
         k=spec.k,
         softening=spec.softening,
         # One more: a row that was fitted is among its own nearest.

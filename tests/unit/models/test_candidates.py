@@ -6,7 +6,8 @@ import pytest
 
 from fairlead.errors import Problem
 from fairlead.models.candidates import check_candidates
-from fairlead.project.spec import ProjectSpec
+from fairlead.models.search_space import search_space
+from fairlead.project.spec import CandidateSpec, ProjectSpec
 
 
 def project(candidate: dict[str, Any], task: str = "classification") -> ProjectSpec:
@@ -148,6 +149,8 @@ def test_a_candidate_may_leave_features_out_and_look_for_neighbours() -> None:
         (near(columns={"area": 1.0}), "neighbours.columns.area", "`area`"),
         (near(mean=["length", "colour"]), "neighbours.mean[1]", "`colour`, a category"),
         (near(mean=["breadth"]), "neighbours.mean[0]", "`breadth`"),
+        (near(ratio={"length": "species"}), "neighbours.ratio.length", "`species`, the target"),
+        (near(ratio={"species": "length"}), "neighbours.ratio.species", "`species`, a class"),
         ({"family": "decision_tree", "without": ["width"]}, "without[0]", "`width`"),
         (
             {"family": "decision_tree", "without": ["length", "colour", "wild", "area"]},
@@ -230,3 +233,15 @@ def test_keys_of_the_other_task_are_problems() -> None:
     blend = {"family": "blend", "of": ["tree", "forest"], "transform_target": "log"}
     (found,) = several("regression", whole=blend)
     assert "at the members instead" in str(found)
+
+
+def test_a_combination_is_not_searched() -> None:
+    spec = project({"family": "decision_tree"})
+    two = dict.fromkeys(("one", "two"), spec.candidates["model"])
+    both = {"family": "blend", "of": ["one", "two"], "search": {"trials": 3}}
+    combined = spec.model_copy(
+        update={"candidates": {**two, "both": CandidateSpec.model_validate(both)}}
+    )
+    (told,) = check_candidates(combined)
+    assert (told.where, told.found) == ("candidates.both.search", "`search` on a combination")
+    assert search_space(combined.candidates["both"], "classification") == {}

@@ -71,3 +71,13 @@ def test_more_neighbours_than_rows_are_refused() -> None:
     E, price = rows(4)
     with pytest.raises(TrainingError, match="4 rows for 4 neighbours"):
         fit_neighbours(SPEC, PRICES, dict(zip("xy", E.T, strict=True)), price)
+
+
+def test_a_ratio_is_the_mean_over_another_times_the_own_value() -> None:
+    E, price = rows()
+    spec = SPEC.model_copy(update={"ratio": {"price": "x"}})
+    fitted = fit_neighbours(spec, PRICES, dict(zip("xy", E.T, strict=True)), price)
+    places = np.array([[1.0, 1.0], [3.0, 2.0]])
+    found = dict(zip(fitted.names, fitted.transform(places).T, strict=True))
+    quotient = found["price of nearest 4"] / found["x of nearest 4"]
+    assert found["price per x of nearest 4"] == pytest.approx(quotient * places[:, 0])

@@ -80,7 +80,9 @@ def fitted(X: NDArray[np.float64], design: Design | None = None) -> Preprocessin
 def test_the_graph_finds_the_same_neighbours(
     train: list[Any], fresh: list[Any], design: Design, columns: dict[str, float]
 ) -> None:
-    near = NeighboursSpec(columns=columns, k=(1, 3), mean=("t", "d", "ratio", "f"))
+    near = NeighboursSpec(
+        columns=columns, k=(1, 3), mean=("t", "d", "ratio", "f"), ratio={"t": "d", "f": "ratio"}
+    )
     X = np.array(train)
     features = Features(DERIVED, ("a", "c", "twice"), near)
     preprocessing, D = fit_preprocessing(features, CONTRACT, design, X, X.sum(axis=1))

@@ -82,3 +82,19 @@ def test_a_target_without_a_transform_is_refused(kind: str, y: float, said: str)
     spec = CandidateSpec.model_validate({"family": "linear", "transform_target": kind})
     with pytest.raises(TrainingError, match=said):
         fit(Candidate.of("it", spec, {}, 42), contract, np.eye(2)[:, :1], np.array([y, 1.0]))
+
+
+@pytest.mark.parametrize("family", ["linear", "random_forest", "xgboost"])
+def test_predictions_keep_to_the_bounds_of_the_target(family: str, X: NDArray[np.float64]) -> None:
+    columns = {name: ColumnSpec(type="number") for name in ("a", "b")}
+    contract = Contract("regression", columns, TargetSpec(name="t", min=-0.5, max=0.25))
+    spec = CandidateSpec.model_validate({"family": family})
+    y = np.clip(X[:, 0], -0.5, 0.25)
+    model = fit(Candidate.of("it", spec, {}, 42), contract, X, y)
+    prove(model, compile_model(model), X, 42)
+    found = model.predict(X * 10).values
+    assert (found.min(), found.max()) == (-0.5, 0.25) or family != "linear"
+    assert found.min() >= -0.5
+    assert found.max() <= 0.25
+    graph = Session(serialize(compile_model(model)))
+    assert graph.run(X * 10)["prediction"][:, 0] == pytest.approx(found)
