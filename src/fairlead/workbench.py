@@ -29,8 +29,11 @@ class Project(loading.Project):
         candidates: rules, lda, decision_tree, random_forest, xgboost
     """
 
-    def fetch(self) -> FetchResult:
+    def fetch(self, to: Path | None = None) -> FetchResult:
         """Bring the data to its place, from its source or the mirror; see `fairlead data fetch`.
+
+        Args:
+            to: another place; `data.path` if not given.
 
         Raises:
             ProjectError: the project names no source.
@@ -42,7 +45,7 @@ class Project(loading.Project):
         from fairlead.workflows.fetch import fetch
 
         with download_bar(Path(self.spec.data.path).name) as bar:
-            return fetch(self, read_settings(), bar)
+            return fetch(self, read_settings(), bar, to=to)
 
     def read(self) -> Dataset:
         """The rows that keep the contract; `read().frame()` is a data frame.

@@ -37,6 +37,7 @@ def card(manifest: Mapping[str, Any], description: str | None) -> str:
         *_composition(manifest.get("composition", {})),
         "## Data",
         *_data_lines(provenance),
+        *_version_lines(provenance.get("data_version")),
         f"Fingerprint `{provenance['data_fingerprint']}`.",
         "",
         "## Quality",
@@ -95,6 +96,16 @@ def _data_lines(provenance: Mapping[str, Any]) -> list[str]:
         f"{provenance['holdout_rows']} in the holdout,",
         "never used for fitting or choosing.",
     ]
+
+
+def _version_lines(version: Mapping[str, Any] | None) -> list[str]:
+    if version is None:
+        return []
+    if version["tool"] == "sha256":
+        return [f"`{version['path']}`, SHA-256 `{version['sha256']}`."]
+    modified = ", which knows another one" if version["modified"] else ""
+    where = f"tracked by DVC in `{version['tracked_by']}`{modified}"
+    return [f"`{version['path']}`, MD5 `{version['md5']}`, {where}."]
 
 
 def _recipe_lines(provenance: Mapping[str, Any]) -> list[str]:

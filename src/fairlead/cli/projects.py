@@ -19,11 +19,16 @@ data = typer.Typer(help="Get a project's data.", no_args_is_help=True)
 
 
 @data.command()
-def fetch(project: ProjectPath = Path()) -> None:
+def fetch(
+    project: ProjectPath = Path(),
+    to: Annotated[
+        Path | None, typer.Option(help="Bring it to this file; to that of the project.")
+    ] = None,
+) -> None:
     """Download the data, or copy it from a mirror, and check its digest."""
     from fairlead.workbench import load
 
-    output().print(str(load(project).fetch()))
+    output().print(str(load(project).fetch(to)))
 
 
 def init(
@@ -188,15 +193,22 @@ def leaderboard(
     project: ProjectPath = Path(),
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Write metrics, predictions and figures here instead of showing it."),
+    ] = None,
 ) -> None:
     """Show the leaderboard of the last training."""
-    from fairlead.workflows.leaderboard import last_leaderboard
+    from fairlead.workflows.leaderboard import last_leaderboard, write_leaderboard
     from fairlead.workflows.load import load
 
-    last = last_leaderboard(load(project))
+    loaded = load(project)
+    if folder is not None:
+        errors().print(f"written to {folder}: {', '.join(write_leaderboard(loaded, folder))}")
+    last = last_leaderboard(loaded)
     if as_json or markdown:
         typer.echo(last.to_json() if as_json else last.markdown(), nl=False)
-    else:
+    elif folder is None:
         output().print(last.render())
 
 

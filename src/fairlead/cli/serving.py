@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.cli.terminal import errors, output
+from fairlead.cli.terminal import ProjectPath, errors, output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fairlead.settings import Settings
     from fairlead.workflows.serve import Targets
 
-bundle = typer.Typer(help="Look at bundles.", no_args_is_help=True)
+bundle = typer.Typer(help="Verify bundles and take them along.", no_args_is_help=True)
 
 EXIT_ADDRESS = 3
 
@@ -191,3 +191,19 @@ def verify(path: Annotated[Path, typer.Argument(help="The bundle's folder.")]) -
         f"{sound.name}/{sound.candidate} {sound.digest} is sound: "
         f"{len(sound.manifest['files'])} files, {count} golden rows, bit for bit"
     )
+
+
+@bundle.command()
+def export(
+    folder: Annotated[Path, typer.Option(help="Where it goes; a folder that is not there yet.")],
+    project: ProjectPath = Path(),
+    candidate: Annotated[
+        str | None, typer.Option(help="Of this candidate; of the one put forward.")
+    ] = None,
+) -> None:
+    """Copy a bundle of the last training to a folder, verified."""
+    from fairlead.workflows.export import export
+    from fairlead.workflows.load import load
+
+    made = export(load(project), folder, candidate)
+    output().print(f"{made.name}/{made.candidate} {made.digest} is in {folder}")

@@ -53,6 +53,7 @@ class Entry:
         against_baseline: the same, compared with the baseline; None where there is none.
         validations: what other ways to validate would have said, where they were tried.
         coverage: what its intervals or sets are worth; None where none were asked for.
+        digest: SHA-256 of its bundle's manifest, the name of the bundle's folder.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Entry:
     against_baseline: Comparison | None = None
     validations: tuple[Validation, ...] = ()
     coverage: Coverage | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -334,6 +336,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
         },
         "validations": [each.to_dict() for each in entry.validations],
         "coverage": None if entry.coverage is None else entry.coverage.to_dict(),
+        "digest": entry.digest,
     }
 
 

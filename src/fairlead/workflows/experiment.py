@@ -18,6 +18,7 @@ from fairlead.data.enforcement import Dataset
 from fairlead.data.fetch import sha256_of
 from fairlead.data.frames import values_of
 from fairlead.data.splits import holdout_split
+from fairlead.data.versions import data_version
 from fairlead.evaluation.comparison import Comparison, compare
 from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry
@@ -119,6 +120,7 @@ class Experiment:
         self.origin = {
             **provenance(project.root, environment),
             "project_file": project.path.name,
+            "data_version": data_version(project.root, spec.data.path),
             "data_fingerprint": dataset.fingerprint,
             "data_sha256": sha256_of(project.root / spec.data.path),
             "data_rows": dataset.report.rows_read,
@@ -240,6 +242,7 @@ class Experiment:
             interpretability=candidate.interpretability,
             training_s=round(fitted.seconds, 4),
             coverage=conformed.coverage,
+            digest=bundle.name,
         )
         figures = self._draw(candidate.name, self.predictions(scored.parts[shown][0], shown))
         conformed.draw(figures, candidate.name, self.spec.data.target.unit)

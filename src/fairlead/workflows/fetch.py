@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from fairlead.data.fetch import FetchResult
 from fairlead.data.fetch import fetch as fetch_source
@@ -15,8 +16,16 @@ def fetch(
     project: Project,
     settings: Settings,
     progress: Callable[[int, int | None], None] | None = None,
+    *,
+    to: Path | None = None,
 ) -> FetchResult:
-    """Bring the data of `data.source` to `data.path`, whole and with the declared digest.
+    """Bring the data of `data.source` to its place, whole and with the declared digest.
+
+    Args:
+        project: one that names a source.
+        settings: may name a mirror.
+        progress: told how far it is.
+        to: the place; `data.path` if not given.
 
     Raises:
         ProjectError: the project names no source.
@@ -28,5 +37,8 @@ def fetch(
         missing = Problem("data.source", "nothing", "`url` and `sha256` of the data")
         raise ProjectError(project.path, (missing,))
     return fetch_source(
-        data.source, project.root / data.path, mirror=settings.data_mirror, progress=progress
+        data.source,
+        project.root / data.path if to is None else to,
+        mirror=settings.data_mirror,
+        progress=progress,
     )

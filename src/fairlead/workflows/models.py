@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairlead import notebook
 from fairlead.bundle.manifest import CARD, MANIFEST
+from fairlead.data.versions import shown_version
 from fairlead.errors import AliasNameError
 from fairlead.evaluation.metrics import find_metric
 from fairlead.evaluation.tables import comparison_text
@@ -196,6 +197,7 @@ def compare(registry: ModelRegistry, project: Project, a: str, b: str) -> Versio
 def _facts(described: Described) -> dict[str, Any]:
     manifest = described.manifest
     provenance = manifest["provenance"]
+    version = provenance.get("data_version")
     return {
         "version": described.version.version,
         "candidate": manifest["candidate"],
@@ -206,6 +208,7 @@ def _facts(described: Described) -> dict[str, Any]:
             for metric, estimate in report.items()
         },
         **{f"parameter {key}": value for key, value in manifest["parameters"].items()},
+        "data_version": version and shown_version(version),
         **{key: provenance[key] for key in ("data_fingerprint", "git_commit", "spec_digest")},
     }
 

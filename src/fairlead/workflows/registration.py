@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from fairlead.data.versions import shown_version
 from fairlead.registry.port import ModelRegistry, RunTracker
 from fairlead.registry.records import ModelVersion, RunRecord
 from fairlead.workflows.experiment import Experiment, Finished
@@ -23,6 +24,7 @@ def register(
     name, origin = experiment.spec.name, experiment.origin
     tags = {"project": name}
     tags |= {tag: str(origin[tag]) for tag in TAGS if origin[tag] is not None}
+    tags["data_version"] = shown_version(origin["data_version"])
     parent = tracker.start("training", tags) if tracker else None
     versions = {}
     for candidate, result in finished.items():
