@@ -7,8 +7,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fairlead import __version__
 from fairlead.project import FILE_NAME
+from fairlead.project.columns import Task
 from fairlead.project.document import write_entry
+from fairlead.project.pipeline import PINS, pipeline
 
 Comments = Mapping[str, Sequence[str]]
 """Key path -> the sentences above that key; `""` is the top of the file."""
@@ -57,31 +60,43 @@ def _commented(sentences: Sequence[str], depth: int) -> Iterator[str]:
         )
 
 
-def other_files(name: str, target: str, data_path: str) -> dict[str, str]:
+def other_files(name: str, target: str, task: Task, data_path: str) -> dict[str, str]:
     """Path -> text of what stands around a project file.
 
     Args:
         name: of the project.
         target: what it predicts.
+        task: what the target is.
         data_path: of the data, as in the project file.
     """
     words = {
         "name": name,
         "target": target,
         "data": data_path,
-        "data_entry": write_entry("data", data_path)[0].removeprefix("data: "),
         "file": FILE_NAME,
+        "extras": "mlflow,train",
+        "version": __version__,
     }
-    return {
+    files = {
         path: re.sub(r"\{(\w+)\}", lambda found: words[found[1]], text)
         for path, text in _TEMPLATES.items()
     }
+    return {**files, "dvc.yaml": pipeline(data_path, task, fetched=False)}
 
 
 _GITIGNORE = """\
 .fairlead/
 .pytest_cache/
 __pycache__/
+# What DVC keeps; the metrics are small, and stay in git.
+/bundle
+/check.json
+/evaluation/*
+!/evaluation/metrics.json
+"""
+
+_PINS = """\
+fairlead[{extras}]=={version}
 """
 
 _README = """\
@@ -94,36 +109,13 @@ fairlead check       # the contract against the data
 fairlead train       # candidates, leaderboard, bundles, versions
 fairlead serve       # the champion, on port 8000; its documentation is at /docs
 pytest               # what must hold for this project
+git init && dvc init # once, with `pip install 'fairlead[dvc]'`
 dvc repro            # the same steps, each where what it depends on has changed
 ```
 
 `{file}` is a first draft that `fairlead init` made of the data: read its comments.
 The continuous integration in `.github` runs where this folder is the root of a repository.
 Data too large for git: `dvc add {data}` and commit `{data}.dvc` instead.
-"""
-
-_DVC = """\
-# Stages for `dvc repro`, DVC 3. Where the data has an origin, declare it as `data.source` in
-# {file} and begin with this stage:
-#
-#  fetch:
-#    cmd: fairlead data fetch
-#    params: [{file}: [data.source]]
-#    outs: [{data_entry}]
-stages:
-  check:
-    cmd: fairlead check
-    deps:
-      - {file}
-      - {data_entry}
-  train:
-    cmd: fairlead train
-    deps:
-      - {file}
-      - {data_entry}
-    outs:
-      - .fairlead/results/leaderboard.json:
-          cache: false
 """
 
 _CI = """\
@@ -145,7 +137,7 @@ jobs:
       - uses: actions/setup-python@v5
         with:
           python-version: "3.11"
-      - run: pip install "fairlead[train,mlflow]" pytest
+      - run: pip install -r requirements.txt pytest
       - run: fairlead check
       - run: pytest
 """
@@ -194,6 +186,6 @@ _TEMPLATES = {
     ".github/workflows/ci.yml": _CI,
     ".gitignore": _GITIGNORE,
     "README.md": _README,
-    "dvc.yaml": _DVC,
+    PINS: _PINS,
     "tests/test_project.py": _TEST,
 }

@@ -114,7 +114,7 @@ def init(
     with staged(folder) as stage:
         _write(stage / FILE_NAME, project_file(values, comments))
         _require_folds(load(stage), dataset)
-        for path, text in other_files(name, names[target], place).items():
+        for path, text in other_files(name, names[target], predicted.task, place).items():
             _write(stage / path, text)
         if not inside:
             (stage / place).parent.mkdir(parents=True, exist_ok=True)

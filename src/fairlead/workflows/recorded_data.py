@@ -151,7 +151,8 @@ def _copies(
             target.write_bytes(content)
             yield target, f"commit {commit[:12]}"
         pointer = git_bytes(root, "show", f"{commit}:{inside}.dvc")
-        md5 = re.search(rb"\bmd5: ([0-9a-f]{32})$", pointer or b"", re.MULTILINE)
+        # Without a margin it is the MD5 of the stage, not of a file.
+        md5 = re.search(rb"^[ -]+md5: ([0-9a-f]{32})$", pointer or b"", re.MULTILINE)
         if md5 is not None:
             digest = md5[1].decode()
             cached = _in_dvc_cache(root, digest)
@@ -171,8 +172,14 @@ def _copies(
 
 
 def _in_dvc_cache(root: Path, md5: str) -> Path:
-    """Where DVC's cache has the file of an MD5, if the cache is in its usual place."""
-    top = top_of(root) or root
+    """Where DVC's cache has the file of an MD5, if the cache is in its usual place.
+
+    A project may be a repository of DVC's by itself, or lie in one.
+    """
+    root = root.resolve()
+    last = (top_of(root) or root).resolve()
+    above = [place for place in (root, *root.parents) if place.is_relative_to(last)]
+    top = next((place for place in above if (place / ".dvc").is_dir()), last)
     return top / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
 
 

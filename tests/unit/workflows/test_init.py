@@ -14,6 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import fairlead
 from fairlead.errors import (
     DataInvalidError,
     DataMissingError,
@@ -108,14 +109,14 @@ def test_what_stands_around_the_project_file_is_valid(make: Maker) -> None:
         "data/flats.csv",
         "dvc.yaml",
         "fairlead.yaml",
+        "requirements.txt",
         "tests/test_project.py",
     )
     stages = yaml.safe_load(Path("flats/dvc.yaml").read_text())["stages"]
-    assert {name: stage["cmd"] for name, stage in stages.items()} == {
-        "check": "fairlead check",
-        "train": "fairlead train",
-    }
-    assert all("data/flats.csv" in stage["deps"] for stage in stages.values())
+    assert list(stages) == ["check", "train", "evaluate", "bundle"]
+    assert "data/flats.csv" in stages["train"]["deps"]
+    pins = Path("flats/requirements.txt").read_text()
+    assert pins == f"fairlead[mlflow,train]=={fairlead.__version__}\n"
     yaml.safe_load(Path("flats/.github/workflows/ci.yml").read_text())
     compile(Path("flats/tests/test_project.py").read_text(), "test_project.py", "exec")
 
