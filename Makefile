@@ -10,6 +10,7 @@ BIN := .venv/bin
 # No test and no demo calls home.
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := 1
 
 # The reference data, where it lies beside the checkout; elsewhere it is downloaded.
 ifndef FAIRLEAD_DATA_MIRROR
@@ -82,5 +83,6 @@ lock: | $(UV)  ## write the lock files anew
 
 clean:  ## remove the environments and everything that a run leaves behind
 	rm -rf .venv .venv-kserve .tools .fairlead .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	  .import_linter_cache build dist projects/*/.fairlead
+	  .import_linter_cache build dist projects/*/.fairlead projects/*/.dvc/cache projects/*/.dvc/tmp \
+	  projects/*/bundle projects/*/check.json projects/*/dvc.lock projects/*/evaluation
 	find src tests projects -name __pycache__ -prune -exec rm -rf {} +
