@@ -17,7 +17,7 @@ from fairlead.bundle.writing import write_bundle
 from fairlead.errors import DataMissingError, ExtraMissingError, ReproductionError
 from fairlead.workflows.load import load
 from fairlead.workflows.recorded import Recorded, find_recorded
-from fairlead.workflows.recorded_data import FoundData, find_data
+from fairlead.workflows.recorded_data import FoundData, _in_dvc_cache, find_data
 from fairlead.workflows.reproduce import reproduce
 from fairlead.workflows.train import train
 
@@ -229,10 +229,13 @@ def test_recorded_data_are_taken_from_the_commit(flats: Path) -> None:
     assert found.origin == f"commit {commit[:12]}"
 
 
-def test_recorded_data_are_taken_from_the_cache_of_dvc(flats: Path) -> None:
+# As `dvc add` writes it, and as `dvc import-url` does, which begins with the MD5 of the stage.
+@pytest.mark.parametrize("head", ["", f"md5: {'0' * 32}\nfrozen: true\n"])
+def test_recorded_data_are_taken_from_the_cache_of_dvc(flats: Path, head: str) -> None:
     content = (flats / "data" / "flats.csv").read_bytes()
     digest = md5(content, usedforsecurity=False).hexdigest()
-    (flats / "data" / "flats.csv.dvc").write_text(f"outs:\n- md5: {digest}\n  path: flats.csv\n")
+    outs = f"outs:\n- md5: {digest}\n  path: flats.csv\n"
+    (flats / "data" / "flats.csv.dvc").write_text(head + outs)
     commit = committed(flats, "data/flats.csv.dvc")
     bundle = recorded_as(flats, {"git_commit": commit, "project_folder": "."})
     write_rows(flats, with_another("54.321"))
@@ -244,6 +247,16 @@ def test_recorded_data_are_taken_from_the_cache_of_dvc(flats: Path) -> None:
     cached.parent.mkdir(parents=True)
     cached.write_bytes(content)
     assert data_of(flats, recorded).is_recorded
+
+
+def test_a_project_has_its_own_cache_of_dvc_or_that_of_a_folder_above(tmp_path: Path) -> None:
+    project = tmp_path / "projects" / "flats"
+    (project / ".dvc").mkdir(parents=True)
+    (tmp_path / ".dvc").mkdir()
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert _in_dvc_cache(project, "a" * 32).is_relative_to(project)
+    (project / ".dvc").rmdir()
+    assert _in_dvc_cache(project, "a" * 32).is_relative_to(tmp_path / ".dvc")
 
 
 @pytest.mark.parametrize(
