@@ -72,7 +72,7 @@ COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11
 
 lock: | $(UV)  ## write the lock files anew
 	$(COMPILE) --extra all --group dev pyproject.toml -o requirements/dev.txt
-	$(COMPILE) --extra train --extra xgboost --extra mlflow -c requirements/dev.txt \
+	$(COMPILE) --extra train --extra xgboost --extra mlflow --extra search -c requirements/dev.txt \
 	  pyproject.toml -o requirements/demo.txt
 	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/serving.txt
 	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt

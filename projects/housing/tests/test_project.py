@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,10 @@ from fairlead.workflows.train import train
 PROJECT = fairlead.load(Path(__file__).resolve().parents[1])
 SPEC = PROJECT.spec
 Record = Callable[[str, object], None]
+TRAINED = (PROJECT.root / ".fairlead" / "results" / "leaderboard.json").is_file()
+needs_training = pytest.mark.skipif(not TRAINED, reason="nothing was trained here")
+BOUND = 50_000
+"""USD; that of the gate in the project file, here for every slice."""
 
 
 def test_the_derived_columns_are_what_they_are_called(record_property: Record) -> None:
@@ -34,6 +40,24 @@ def test_the_derived_columns_are_what_they_are_called(record_property: Record) -
     np.testing.assert_array_equal(derived["rooms_per_household"], [5, 5])
     np.testing.assert_array_equal(derived["bedrooms_per_room"], [0.25, np.nan])
     np.testing.assert_array_equal(derived["population_per_household"], [3, 3])
+
+
+def test_places_are_told_by_sums_and_distances(record_property: Record) -> None:
+    record_property("ml_test_score", "data_7")
+    columns = {name: np.ones(2) for name in SPEC.data.columns}
+    columns |= {
+        "longitude": np.array([-122.42, -118.24]),
+        "latitude": np.array([37.77, 34.05]),
+    }
+    derived = extend(columns, parse_derived(SPEC.data.columns, SPEC.data.derived))
+    np.testing.assert_allclose(derived["northeast"], [-84.65, -84.19])
+    np.testing.assert_allclose(derived["northwest"], [160.19, 152.29])
+    # 3.344 is 0.8 times the difference of the longitudes, 3.72 that of the latitudes.
+    across = np.hypot(3.344, 3.72)
+    np.testing.assert_allclose(derived["from_san_francisco"], [0, across])
+    np.testing.assert_allclose(derived["from_los_angeles"], [across, 0])
+    np.testing.assert_allclose(derived["from_san_jose"][0], np.hypot(0.8 * 0.53, 0.43))
+    np.testing.assert_allclose(derived["from_san_diego"][1], np.hypot(0.8 * 1.08, 1.33))
 
 
 @pytest.mark.parametrize("name", SPEC.candidates)
@@ -62,6 +86,31 @@ def test_a_trained_model_answers_as_it_must(record_property: Record, tmp_path: P
         ]
     )
     assert coast > inland > 0
+
+
+@needs_training
+def test_every_shore_is_valued_within_the_bound(record_property: Record) -> None:
+    record_property("ml_test_score", "model_6")
+    for each in _slices("ocean_proximity"):
+        assert each["estimate"]["value"] <= BOUND, each["value"]
+
+
+@needs_training
+def test_poor_places_are_not_valued_worse_than_others(record_property: Record) -> None:
+    record_property("ml_test_score", "model_7")
+    poorest, *_ = _slices("median_income")
+    assert poorest["value"].startswith("<=")
+    assert not poorest["is_worse"]
+    assert poorest["estimate"]["value"] <= BOUND
+
+
+def _slices(column: str) -> list[dict[str, Any]]:
+    """How good the candidate put forward is on the slices of a column, of 200 rows or more."""
+    chosen = PROJECT.leaderboard().selected
+    assert chosen is not None
+    file = PROJECT.root / ".fairlead" / "results" / "reports" / f"{chosen.name}.json"
+    scores = json.loads(file.read_text())["slices"]["holdout"]
+    return [each for each in scores if each["column"] == column and each["rows"] >= 200]
 
 
 def _small_copy(folder: Path) -> fairlead.Project:

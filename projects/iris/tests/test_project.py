@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fairlead.workflows.train import train
 PROJECT = fairlead.load(Path(__file__).resolve().parents[1])
 SPEC = PROJECT.spec
 Record = Callable[[str, object], None]
+TRAINED = (PROJECT.root / ".fairlead" / "results" / "leaderboard.json").is_file()
 
 
 def test_the_petal_area_is_length_times_width(record_property: Record) -> None:
@@ -45,6 +47,17 @@ def test_a_trained_model_answers_as_it_must(record_property: Record, tmp_path: P
     result = train(_copy(tmp_path), only=["decision_tree"], jobs=1)
     setosa = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
     assert result.bundle().predict([setosa]).tolist() == ["setosa"]
+
+
+@pytest.mark.skipif(not TRAINED, reason="nothing was trained here")
+def test_no_species_is_left_out(record_property: Record) -> None:
+    record_property("ml_test_score", "model_7")
+    chosen = PROJECT.leaderboard().selected
+    assert chosen is not None
+    file = PROJECT.root / ".fairlead" / "results" / "reports" / f"{chosen.name}.json"
+    metrics = json.loads(file.read_text())["metrics"]["cv"]
+    for species in SPEC.data.target.classes:
+        assert metrics[f"recall[{species}]"]["value"] >= 0.9, species
 
 
 def _copy(folder: Path) -> fairlead.Project:

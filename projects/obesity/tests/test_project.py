@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
 import fairlead
 from fairlead.data.splits import holdout_split
+from fairlead.project.derived import extend, parse_derived
 from fairlead.training.fitting import Candidate, fit
 from fairlead.workflows.read import read
 from fairlead.workflows.train import train
@@ -21,6 +23,14 @@ Record = Callable[[str, object], None]
 
 
 REPORTS = sorted((PROJECT.root / ".fairlead" / "results" / "reports").glob("*.json"))
+
+
+def test_the_bmi_is_weight_by_height_squared(record_property: Record) -> None:
+    record_property("ml_test_score", "data_7")
+    columns = {name: np.ones(2) for name in SPEC.data.columns}
+    columns |= {"Weight": np.array([80.0, np.nan]), "Height": np.array([2.0, 1.7])}
+    derived = extend(columns, parse_derived(SPEC.data.columns, SPEC.data.derived))
+    np.testing.assert_array_equal(derived["bmi"], [20, np.nan])
 
 
 @pytest.mark.parametrize("name", SPEC.candidates)
