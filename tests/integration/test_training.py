@@ -36,19 +36,19 @@ EXACT_FAMILIES = {
 @pytest.fixture(scope="module")
 def iris(reference_project: Callable[[str], Path]) -> tuple[Project, TrainingResult]:
     project = load(reference_project("iris"))
-    return project, train(project)
+    return project, train(project, trials=0)
 
 
 @pytest.fixture(scope="module")
 def housing(reference_project: Callable[[str], Path]) -> tuple[Project, TrainingResult]:
     project = load(reference_project("housing"))
-    return project, train(project, only=["linear", "decision_tree", "boosting", "near"])
+    return project, train(project, only=["linear", "decision_tree", "boosting", "near"], trials=0)
 
 
 @pytest.fixture(scope="module")
 def obesity(reference_project: Callable[[str], Path]) -> tuple[Project, TrainingResult]:
     project = load(reference_project("obesity"))
-    return project, train(project, only=["logistic", "lightgbm", "lightgbm_without_bmi"])
+    return project, train(project, only=["logistic", "lightgbm", "lightgbm_without_bmi"], trials=0)
 
 
 Trained = tuple[Project, TrainingResult]
@@ -203,7 +203,7 @@ RETRAIN = """
 import hashlib, json, sys
 from fairlead.workflows.load import load
 from fairlead.workflows.train import train
-result = train(load(sys.argv[1]), jobs=int(sys.argv[2]))
+result = train(load(sys.argv[1]), jobs=int(sys.argv[2]), trials=0)
 print(json.dumps({
     entry.name: [
         hashlib.sha256((result.bundles[entry.name] / "model.onnx").read_bytes()).hexdigest(),
@@ -260,9 +260,9 @@ def test_the_choice_among_candidates_does_not_see_the_holdout(
     text = re.sub(r"  source:\n(    .*\n)+", "", text)
     (root / "fairlead.yaml").write_text(text)
     project = load(root)
-    before = train(project, only=["logistic", "boosting"])
+    before = train(project, only=["logistic", "boosting"], trials=0)
     _permute_holdout_targets(project)
-    after = train(project, only=["logistic", "boosting"])
+    after = train(project, only=["logistic", "boosting"], trials=0)
     assert [entry.cv for entry in after.leaderboard.ranked] == [
         entry.cv for entry in before.leaderboard.ranked
     ]

@@ -16,7 +16,6 @@ from fairlead.data.splits import holdout_split
 from fairlead.project.derived import extend, parse_derived
 from fairlead.training.fitting import Candidate, fit
 from fairlead.workflows.read import read
-from fairlead.workflows.train import train
 
 PROJECT = fairlead.load(Path(__file__).resolve().parents[1])
 SPEC = PROJECT.spec
@@ -76,7 +75,9 @@ def test_a_candidate_learns_what_is_plain(record_property: Record, name: str) ->
 
 def test_a_trained_model_answers_as_it_must(record_property: Record, tmp_path: Path) -> None:
     record_property("ml_test_score", "infrastructure_3")
-    bundle = train(_small_copy(tmp_path), only=["ridge"], jobs=1).bundle()
+    bundle = fairlead.train(
+        _small_copy(tmp_path), only=["ridge"], trials=0, register=False
+    ).bundle()
     coast, inland = bundle.predict(
         [
             {**row, "median_income": 8.0 - 4 * number, "ocean_proximity": place}

@@ -14,7 +14,6 @@ import fairlead
 from fairlead.project.derived import extend, parse_derived
 from fairlead.training.fitting import Candidate, fit
 from fairlead.workflows.read import read
-from fairlead.workflows.train import train
 
 PROJECT = fairlead.load(Path(__file__).resolve().parents[1])
 SPEC = PROJECT.spec
@@ -44,7 +43,7 @@ def test_a_candidate_learns_what_is_plain(record_property: Record, name: str) ->
 
 def test_a_trained_model_answers_as_it_must(record_property: Record, tmp_path: Path) -> None:
     record_property("ml_test_score", "infrastructure_3")
-    result = train(_copy(tmp_path), only=["decision_tree"], jobs=1)
+    result = fairlead.train(_copy(tmp_path), only=["decision_tree"], trials=0, register=False)
     setosa = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
     assert result.bundle().predict([setosa]).tolist() == ["setosa"]
 

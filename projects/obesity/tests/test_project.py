@@ -15,7 +15,6 @@ from fairlead.data.splits import holdout_split
 from fairlead.project.derived import extend, parse_derived
 from fairlead.training.fitting import Candidate, fit
 from fairlead.workflows.read import read
-from fairlead.workflows.train import train
 
 PROJECT = fairlead.load(Path(__file__).resolve().parents[1])
 SPEC = PROJECT.spec
@@ -49,7 +48,9 @@ def test_a_candidate_learns_what_is_plain(record_property: Record, name: str) ->
 
 def test_a_trained_model_answers_as_it_must(record_property: Record, tmp_path: Path) -> None:
     record_property("ml_test_score", "infrastructure_3")
-    bundle = train(_small_copy(tmp_path), only=["logistic"], jobs=1).bundle()
+    bundle = fairlead.train(
+        _small_copy(tmp_path), only=["logistic"], trials=0, register=False
+    ).bundle()
     tall = {**bundle.golden()["records"][0], "Height": 1.8}
     light, heavy = bundle.predict([{**tall, "Weight": 50.0}, {**tall, "Weight": 150.0}])
     assert light in SPEC.data.target.classes[:2]
