@@ -152,9 +152,10 @@ def _beside(bundle: Bundle, one: JsonSchema) -> tuple[str, JsonSchema]:
 def _interval_parameter(bundle: Bundle) -> JsonSchema:
     what = "the set of classes" if bundle.contract.classes else "the prediction interval"
     said = f"Whether the answer has {what}, too."
+    schema: JsonSchema = {"type": "boolean", "default": False}
     if bundle.coverage is None:
         said = "This model has no intervals or sets: true is refused with 422."
-    schema = {"type": "boolean", "default": False}
+        schema["enum"] = [False]
     return {"name": INTERVAL, "in": "query", "description": said, "schema": schema}
 
 

@@ -66,7 +66,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _locks(root: Path) -> dict[str, str]:
     """Lock files of the repository, or of the project's folder where there is none."""
-    top = top_of(root) or root
+    top = top_of(root) or root.resolve()
     found = {
         path.relative_to(top).as_posix(): file_digest(path)
         for folder in {top, root.resolve()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from fairlead.bundle.differences import graph_differences
 from fairlead.bundle.golden import differing_rows
 from fairlead.bundle.manifest import GRAPH, PROJECT
 from fairlead.bundle.reading import Bundle
-from fairlead.project.loading import Project
+from fairlead.project.loading import Project, canonical_json
 from fairlead.project.spec import ProjectSpec
 from fairlead.workflows.environment import environment_of
 from fairlead.workflows.provenance import NAMED, provenance
@@ -111,7 +112,8 @@ def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, .
 
 
 def _keys(spec: ProjectSpec) -> dict[str, Any]:
-    return _flat(spec.model_dump(mode="json"))
+    """What a training depends on, as paths and values."""
+    return _flat(json.loads(canonical_json(spec)))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:

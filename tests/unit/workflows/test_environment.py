@@ -66,3 +66,12 @@ def test_outside_a_repository_there_is_no_commit(tmp_path: Path) -> None:
     origin = provenance(tmp_path, environment_of(tmp_path))
     keys = ("git_commit", "git_dirty", "project_folder")
     assert [origin[key] for key in keys] == [None, None, None]
+
+
+def test_a_project_may_be_named_from_where_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "requirements.txt").write_text("polars\n")
+    monkeypatch.chdir(tmp_path)
+    assert list(environment_of(Path("inner"))["locks"]) == ["requirements.txt"]
