@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -49,8 +50,9 @@ def _record(result: Finished, tags: Mapping[str, str], seed: int) -> RunRecord:
     entry, metrics, errors = result.entry, {}, {}
     for source, report in (("cv", entry.cv), ("holdout", entry.holdout), ("oob", entry.oob)):
         for metric, estimate in report.items():
-            # MLflow takes no brackets: recall[setosa] becomes recall.setosa.
+            # recall[setosa] becomes recall.setosa; what MLflow takes in no name becomes _.
             key = f"{source}_{metric}".replace("[", ".").replace("]", "")
+            key = re.sub(r"[^\w.\- :/]", "_", key)
             if estimate.is_defined:
                 metrics[key] = estimate.value
             if math.isfinite(estimate.standard_error):
