@@ -32,7 +32,7 @@ data:
 candidates:
   tree: {family: decision_tree, max_depth: 6}
   MORE
-evaluation: {metric: METRIC, cv: {folds: 3}, slices: [kind], min_slice_rows: 5}
+evaluation: {metric: METRIC, cv: {folds: 3}, slices: [kind], min_slice_rows: 5, coverage: 0.8}
 """
 
 
@@ -110,7 +110,7 @@ def test_the_summary_finds_the_pictures_from_wherever_it_is(whole: Path, tmp_pat
     found = made(whole)
     for folder in (None, tmp_path / "deep"):
         links = re.findall(r"\]\(([^)]+)\)", found.markdown(folder))
-        assert len(links) == 6
+        assert len(links) == 7
         start = folder or found.folder
         assert all((start / link).resolve().is_file() for link in links)
 
@@ -208,3 +208,9 @@ def test_a_candidate_that_failed_is_listed_with_its_reason(tmp_path: Path) -> No
     with np.errstate(over="ignore", invalid="ignore"):
         train(load(root), jobs=1)
     assert "It failed: " in made(root).html()
+
+
+def test_intervals_are_shown_by_slice(page: str) -> None:
+    assert "<h3>Prediction intervals</h3>" in page
+    assert "80 % intervals" in page
+    assert "Coverage of the intervals of" in page

@@ -7,6 +7,8 @@ from html import escape
 
 import numpy as np
 
+from fairlead.evaluation.coverage_figure import coverage_png
+from fairlead.evaluation.coverage_table import about_coverage, coverage_table
 from fairlead.evaluation.explanation_figures import dependence_png
 from fairlead.evaluation.features import FeatureEffect
 from fairlead.evaluation.metrics import find_metric
@@ -14,7 +16,6 @@ from fairlead.evaluation.page import prose, table
 from fairlead.evaluation.report_figures import slices_png, tenths_png
 from fairlead.evaluation.slices import SliceScore
 from fairlead.evaluation.tables import NONE, decimals, number_text, unit_of
-from fairlead.evaluation.training_report.conclusions import coverage
 from fairlead.evaluation.training_report.explanation_section import explained
 from fairlead.evaluation.training_report.parts import beside, figure
 from fairlead.evaluation.training_report.records import CandidateResults, TrainingResults
@@ -54,7 +55,7 @@ def chosen_section(report: TrainingResults) -> str:
         f"<p>{prose(_recipe(report, chosen))}</p>",
         _metrics(report, chosen),
         f"<h3>What it gets right</h3>{_predicted(report, chosen)}",
-        _coverage(chosen),
+        _coverage(report, chosen),
         _slices(report, chosen),
         _effects(report, "importance", report.importance, "Permutation importance"),
         _dependence(report, chosen),
@@ -146,12 +147,23 @@ def _drawn(candidate: CandidateResults, scale: float) -> Iterator[str]:
         yield figure(candidate.figures.get(name), caption, whole, scale)
 
 
-def _coverage(candidate: CandidateResults) -> str:
-    """Whatever the manifest says of the coverage of intervals or sets."""
-    rows = list(coverage((candidate.manifest or {}).get("coverage")))
-    if not rows:
+def _coverage(report: TrainingResults, chosen: CandidateResults) -> str:
+    """How often intervals or sets hold the truth: on all rows, and a picture by slice."""
+    found = next(each.coverage for each in report.board.entries if each.name == chosen.name)
+    if found is None:
         return ""
-    return f"<h3>Coverage</h3>{table('As measured by the training', ('what', 'figure'), rows)}"
+    kind, rows = found.kind, coverage_table([(chosen.name, found)], report.board.unit)
+    about = prose(about_coverage([(chosen.name, found)]))
+    said = f"<h3>Prediction {kind}s</h3><p>{about}</p>"
+    if not rows:
+        return said
+    picture = figure(
+        coverage_png(found, unit=report.board.unit),
+        f"How often {kind}s hold the truth, and how large they are, by slice",
+        f"Coverage of the {kind}s of {chosen.name} by slice",
+        CHOSEN,
+    )
+    return f"{said}{table('On all rows, and in the worst slice', rows[0], rows[1:])}{picture}"
 
 
 def _slices(report: TrainingResults, chosen: CandidateResults) -> str:

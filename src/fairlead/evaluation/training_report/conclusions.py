@@ -242,17 +242,3 @@ def _data(report: TrainingResults) -> Iterator[str]:
             f"The data may make these figures too good or too bad: `fairlead check` has "
             f"{quality.counts} ({kinds})."
         )
-
-
-def coverage(document: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """What a manifest says of the coverage of intervals or sets, as names and texts."""
-    if isinstance(document, dict):
-        for name, value in document.items():
-            yield from coverage(value, f"{path} {name}".strip().replace("_", " "))
-    elif isinstance(document, list):
-        for number, value in enumerate(document, 1):
-            yield from coverage(value, f"{path} {number}")
-    elif isinstance(document, float):
-        yield path, f"{document:.4g}"
-    elif document is not None:
-        yield path, f"{document:,}" if isinstance(document, int) else str(document)

@@ -13,7 +13,7 @@ from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.learning_curve import LearningCurve
 from fairlead.evaluation.records import Estimate, Predictions
 from fairlead.evaluation.slices import SliceScore
-from fairlead.evaluation.training_report.conclusions import conclusions, coverage
+from fairlead.evaluation.training_report.conclusions import conclusions
 from fairlead.evaluation.training_report.records import CandidateResults, TrainingResults
 from fairlead.evaluation.validation import Validation
 from fairlead.project.spec import ProjectSpec
@@ -168,14 +168,3 @@ def test_how_sure_a_classifier_is_is_compared_with_how_often_it_is_right() -> No
 
 def test_nothing_follows_where_no_candidate_has_a_figure() -> None:
     assert said(results(Entry("line", "linear", error="it broke"))) == ""
-
-
-def test_coverage_is_told_whatever_its_form() -> None:
-    document = {"level": 0.9, "holdout": {"all_rows": 0.9012, "rows": 4128}, "by": [{"slice": "a"}]}
-    assert list(coverage(document)) == [
-        ("level", "0.9"),
-        ("holdout all rows", "0.9012"),
-        ("holdout rows", "4,128"),
-        ("by 1 slice", "a"),
-    ]
-    assert list(coverage(None)) == []
