@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fairlead.adapters.mlflow_tracking import MlflowTracker
     from fairlead.progress import Progress
     from fairlead.readiness.records import Score
+    from fairlead.workflows.adopt import Adopted
     from fairlead.workflows.reproduction import Reproduction
     from fairlead.workflows.train import TrainingResult
 
@@ -117,6 +118,35 @@ def train(
             make_sampler=OptunaSampler,
             progress=progress,
         )
+
+
+def adopt(model: str, data: Path, target: str, *, trust: bool, name: str | None = None) -> Adopted:
+    """Make a bundle of a fitted model; see `fairlead.workflows.adopt.adopt`.
+
+    Args:
+        model: path of a joblib file, or the address of a model in MLflow: `models:/NAME@ALIAS`,
+            `models:/NAME/VERSION` or `runs:/RUN/PATH`, in the store that `MLFLOW_TRACKING_URI`
+            names, or in MLflow's own default.
+        data: CSV with the columns that the model was fitted on, and its target.
+        target: what the target is called there.
+        trust: whether the model may run the code that it holds.
+        name: of the model.
+
+    Raises:
+        ExtraMissingError: the model is in MLflow, which is not installed.
+        AdoptionError: it cannot be adopted; which step or parameter is to blame is said.
+    """
+    from fairlead.adapters.mlflow_models import SCHEMES, MlflowModel
+    from fairlead.errors import ExtraMissingError
+    from fairlead.workflows.adopt import Offer, adopt
+
+    if not model.startswith(SCHEMES):
+        return adopt(Path(model), data, target, trust=trust, name=name)
+    if find_spec("mlflow") is None:
+        raise ExtraMissingError("a model in MLflow", extra="mlflow")
+    found = MlflowModel(model, os.environ.get("MLFLOW_TRACKING_URI"))
+    offer = Offer(model, found.title, found.load, found.origin)
+    return adopt(offer, data, target, trust=trust, name=name)
 
 
 def reproduce(

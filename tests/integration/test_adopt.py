@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -30,6 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from fairlead import wiring
 from fairlead.bundle.reading import Bundle, verify_bundle
 from fairlead.errors import AdoptionError, ContractError
 from fairlead.workflows.adopt import adopt
@@ -296,3 +298,58 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.joblib").write_bytes(b"nothing")
     with pytest.raises(AdoptionError, match=r"model\.joblib cannot be loaded"):
         adopt(tmp_path / "model.joblib", tmp_path / "sample.csv", "y", trust=True)
+
+
+@pytest.fixture
+def mlflow_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """MLflow on a database of its own, and the working folder beside it."""
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", f"file://{tmp_path}/files"))
+    yield mlflow
+    mlflow.set_tracking_uri(before)
+
+
+def test_models_that_were_logged_to_mlflow_are_adopted(mlflow_store: Any, tmp_path: Path) -> None:
+    data = frame().dropna()
+    data.to_csv("sample.csv", index=False)
+    forest = RandomForestRegressor(n_estimators=5, random_state=0).fit(data[NUMBERS], data["rent"])
+    booster = xgboost.XGBRegressor(n_estimators=5).fit(data[NUMBERS], data["rent"])
+    with mlflow_store.start_run() as run:
+        options = {"name": "forest", "registered_model_name": "Flats", "pip_requirements": []}
+        trusted = ["sklearn.tree._tree.Tree"]
+        mlflow_store.sklearn.log_model(forest, **options, skops_trusted_types=trusted)
+        mlflow_store.xgboost.log_model(booster, name="booster", pip_requirements=[])
+    own = f"runs:/{run.info.run_id}/booster"
+    for address, name, model in (
+        ("models:/Flats/1", "flats", forest),
+        (own, "booster", booster),
+    ):
+        made = wiring.adopt(address, tmp_path / "sample.csv", "rent", trust=True)
+        bundle = verify_bundle(made.bundle)
+        found = bundle.predict(renamed(data))
+        np.testing.assert_allclose(found, model.predict(data[NUMBERS]), rtol=1e-6)
+        assert bundle.name == name
+        assert bundle.manifest["provenance"]["adopted"]["address"] == address
+
+
+def test_a_model_in_mlflow_that_cannot_be_followed_is_named(mlflow_store: Any) -> None:
+    frame().to_csv("sample.csv", index=False)
+
+    class Own(mlflow_store.pyfunc.PythonModel):  # type: ignore[misc]
+        def predict(self, model_input: list[str]) -> list[str]:
+            return model_input
+
+    with mlflow_store.start_run():
+        options = {"registered_model_name": "own", "pip_requirements": []}
+        mlflow_store.pyfunc.log_model(name="own", python_model=Own(), **options)
+    with pytest.raises(AdoptionError, match="is of the flavours python_function; expected sklearn"):
+        wiring.adopt("models:/own/1", Path("sample.csv"), "rent", trust=True)
+    with pytest.raises(AdoptionError, match=r"models:/nobody/1 cannot be loaded"):
+        wiring.adopt("models:/nobody/1", Path("sample.csv"), "rent", trust=True)
+    with pytest.raises(AdoptionError, match="not loaded without --trust"):
+        wiring.adopt("models:/own/1", Path("sample.csv"), "rent", trust=False)

@@ -85,8 +85,13 @@ def _composition(composition: Mapping[str, Any]) -> list[str]:
 def _data_lines(provenance: Mapping[str, Any]) -> list[str]:
     adopted = provenance.get("adopted")
     if adopted:
+        source = (
+            f"`{adopted['address']}` in MLflow"
+            if "address" in adopted
+            else f"`{adopted['file']}`, SHA-256 `{adopted['sha256']}`"
+        )
         return [
-            f"Adopted from `{adopted['file']}`, SHA-256 `{adopted['sha256']}`,",
+            f"Adopted from {source},",
             f"a fitted `{adopted['class']}`; the rows that it was fitted on are not known here.",
             f"The figures below are of a sample of {adopted['sample_rows']} rows,",
             "which may be among them.",
@@ -110,7 +115,7 @@ def _version_lines(version: Mapping[str, Any] | None) -> list[str]:
 
 def _recipe_lines(provenance: Mapping[str, Any]) -> list[str]:
     if provenance.get("adopted"):
-        return ["`fairlead adopt` of that file with the same sample gives the same `model.onnx`,"]
+        return ["`fairlead adopt` of that model with the same sample gives the same `model.onnx`,"]
     return [
         f"Commit `{provenance['git_commit'] or 'not in a repository'}`,",
         f"seed {provenance['seed']}, spec `{provenance['spec_digest'][:16]}`:",

@@ -51,7 +51,12 @@ def init(
 
 
 def adopt(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="joblib file of a fitted model.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="joblib file of a fitted model, or its address in MLflow."
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="CSV with the columns that it was fitted on.")],
     target: Annotated[str, typer.Option(help="Its target, as the header of the CSV has it.")],
     trust: Annotated[
@@ -60,13 +65,13 @@ def adopt(
     name: Annotated[str | None, typer.Option(help="Of the model; that of the file.")] = None,
 ) -> None:
     """Make a bundle of a model that was fitted elsewhere, with parity proved."""
-    from fairlead.workflows.adopt import adopt
+    from fairlead.wiring import adopt
 
     made = adopt(model, data, target, trust=trust, name=name)
     console = output()
     console.print(
-        f"{model.name} is adopted: a graph of the family {made.family} that gives what it gives, "
-        f"proved on {made.compared:,} rows"
+        f"{Path(model).name} is adopted: a graph of the family {made.family} that gives what it "
+        f"gives, proved on {made.compared:,} rows"
     )
     figures = ", ".join(f"{metric} {value:.6g}" for metric, value in made.metrics.items())
     console.print(f"On the {made.rows:,} rows of the sample, which it may know: {figures}")

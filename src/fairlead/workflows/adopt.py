@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from fairlead.data.enforcement import Dataset, read_dataset
 from fairlead.data.fetch import sha256_of
 from fairlead.data.inference import Inferred, identifiers, infer_column, infer_decimal
 from fairlead.data.sources import read_table
-from fairlead.errors import AdoptionError, ParityError
+from fairlead.errors import AdoptionError, FairleadError, ParityError
 from fairlead.evaluation.records import Predictions
 from fairlead.evaluation.report import evaluate
 from fairlead.graph.runtime import Session
@@ -53,6 +53,34 @@ class AdoptedParameters(BaseModel):
 
 
 @dataclass(frozen=True)
+class Offer:
+    """A fitted model that is not loaded yet.
+
+    Attributes:
+        name: its file or address, for errors.
+        title: what it is called, if nothing else is said.
+        load: gives the model, and may run what its maker has written.
+        origin: what a bundle records of it, as JSON values.
+    """
+
+    name: str
+    title: str
+    load: Callable[[], Any]
+    origin: Callable[[], dict[str, Any]]
+
+
+def joblib_file(path: Path) -> Offer:
+    """The model in a joblib file."""
+
+    def load() -> Any:
+        import joblib
+
+        return joblib.load(path)
+
+    return Offer(path.name, path.name, load, lambda: {"file": path.name, "sha256": sha256_of(path)})
+
+
+@dataclass(frozen=True)
 class Adopted:
     """A bundle that was made of a model.
 
@@ -72,7 +100,7 @@ class Adopted:
 
 
 def adopt(
-    model: Path,
+    model: Path | Offer,
     data: Path,
     target: str,
     *,
@@ -83,11 +111,11 @@ def adopt(
     """Make a bundle of a fitted model.
 
     Args:
-        model: joblib file of an estimator, or of a Pipeline that ends in one.
+        model: an estimator, or a Pipeline that ends in one: its joblib file, or an offer of it.
         data: CSV with the columns that the model was fitted on, and its target.
         target: what the target is called there.
-        trust: whether the file may run the code that it holds.
-        name: of the model; that of the file if not given.
+        trust: whether it may run the code that it holds.
+        name: of the model; that of the file, or of the registered model, if not given.
         root: folder in whose `.fairlead/bundles` the bundle goes; the current one if not given.
 
     Raises:
@@ -96,8 +124,9 @@ def adopt(
         DataError: the sample is not what the model takes.
         StorageError: the bundle could not be written.
     """
-    name = project_name(name, model.name)
-    loaded = _loaded(model, trust=trust)
+    offer = joblib_file(model) if isinstance(model, Path) else model
+    name = project_name(name, offer.title)
+    loaded = _loaded(offer, trust=trust)
     headers = _inputs(loaded, data, target)
     followed = follow(loaded, len(headers))
     if hasattr(loaded, "feature_names_in_"):
@@ -127,8 +156,7 @@ def adopt(
     root = root or Path()
     environment = environment_of(root)
     origin = {
-        "file": model.name,
-        "sha256": sha256_of(model),
+        **offer.origin(),
         "class": f"{type(followed.estimator).__module__}.{type(followed.estimator).__qualname__}",
         "sample_rows": len(dataset.y),
     }
@@ -158,22 +186,22 @@ def adopt(
     return Adopted(bundle, family, len(dataset.y), rows, values)
 
 
-def _loaded(path: Path, *, trust: bool) -> Any:
-    """The object in a joblib file."""
+def _loaded(offer: Offer, *, trust: bool) -> Any:
+    """The model, if it may be loaded."""
     if not trust:
         raise AdoptionError(
-            path.name,
+            offer.name,
             "is not loaded without --trust: such a file runs the code that it holds. Say it if "
             "you know who made the file",
         )
-    import joblib
-
     try:
-        model = joblib.load(path)
+        model = offer.load()
+    except FairleadError:
+        raise
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         found = f"cannot be loaded ({type(error).__name__}: {reason})"
-        raise AdoptionError(path.name, found) from error
+        raise AdoptionError(offer.name, found) from error
     # Of a search for parameters, what it found.
     return getattr(model, "best_estimator_", model)
 
