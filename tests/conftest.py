@@ -20,6 +20,12 @@ settings.register_profile("fairlead", deadline=None, derandomize="CI" in os.envi
 settings.load_profile("fairlead")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_store_of_another_module() -> None:
+    """MLflow leaves the address that it was told in the environment."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @pytest.fixture(scope="session")
 def data_mirror() -> Path:
     """Folder with the reference data; `FAIRLEAD_DATA_MIRROR` or ../shared/data."""

@@ -135,7 +135,7 @@ def test_a_bundle_with_one_flipped_byte_is_named(project: Path, tmp_path: Path) 
 def test_three_mistakes_are_all_reported_with_their_lines(tmp_path: Path) -> None:
     text = (ROOT / "projects/iris/fairlead.yaml").read_text()
     text = text.replace("task: classification", "task: clasification")
-    text = text.replace("max_depth: 3}", "max_depht: 3}", 1)
+    text = text.replace("max_depth: 3\n", "max_depht: 3\n", 1)
     text = text.replace("petal_length * petal_width", "petal_lenght * petal_width")
     (tmp_path / "fairlead.yaml").write_text(text)
     done = fairlead("check", cwd=tmp_path, code=1)

@@ -184,6 +184,7 @@ def test_the_champion_is_served(made: Made) -> None:
             assert service.wait(20) == 0
 
 
+@pytest.mark.parametrize("made", ["flats"], indirect=True)
 def test_the_tests_of_the_new_project_pass(made: Made) -> None:
     done = run("pytest", "-q", "-p", "no:cacheprovider", cwd=made.root)
     assert "3 passed" in done.stdout

@@ -203,7 +203,7 @@ RETRAIN = """
 import hashlib, json, sys
 from fairlead.workflows.load import load
 from fairlead.workflows.train import train
-result = train(load(sys.argv[1]), jobs=int(sys.argv[2]), trials=0)
+result = train(load(sys.argv[1]), jobs=int(sys.argv[2]), only=sys.argv[3].split(","), trials=0)
 print(json.dumps({
     entry.name: [
         hashlib.sha256((result.bundles[entry.name] / "model.onnx").read_bytes()).hexdigest(),
@@ -219,7 +219,7 @@ print(json.dumps({
 
 def retrained(root: Path, *, jobs: int, hash_seed: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", RETRAIN, str(root), str(jobs)],
+        [sys.executable, "-c", RETRAIN, str(root), str(jobs), "logistic,boosting,lightgbm"],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,10 @@ class OptunaSampler:
 
     def __init__(self, space: Space, better: Better, seed: int) -> None:
         try:
-            import optuna
+            with warnings.catch_warnings():
+                # Its bars, which are not used, miss their widgets in a notebook.
+                warnings.filterwarnings("ignore", message="IProgress not found")
+                import optuna
         except ModuleNotFoundError as error:
             raise ExtraMissingError("the search for parameters", "search") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
