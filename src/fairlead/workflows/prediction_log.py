@@ -13,7 +13,7 @@ from fairlead.serving.prediction_segments import NAME, Header, folder_name, segm
 from fairlead.settings import Settings
 from fairlead.workflows.store import STATE
 
-TRIES = 5
+TRIES = 20
 
 
 @dataclass(frozen=True)
