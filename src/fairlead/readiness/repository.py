@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+from fairlead.git import git, top_of
 from fairlead.readiness.evidence import Repository, whole_word
 
 COMMANDS = (
@@ -26,11 +26,11 @@ OWNERS = ("CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS")
 def repository_of(file: Path) -> Repository:
     """What git says of a project file; an empty record outside a repository."""
     root = file.parent
-    last = _git(root, "log", "-1", "--format=%h%x00%s%x00%B", "--", file.name)
+    last = git(root, "log", "-1", "--format=%h%x00%s%x00%B", "--", file.name)
     if not last:
         return Repository()
     commit, subject, message = last.split("\0")
-    changed = _git(root, "status", "--porcelain", "--", file.name)
+    changed = git(root, "status", "--porcelain", "--", file.name)
     return Repository(commit, subject, bool(changed), _review(file, commit, message))
 
 
@@ -40,12 +40,12 @@ def _review(file: Path, commit: str, message: str) -> str | None:
     if reviewer:
         return f"reviewed by {reviewer[1]}"
     path = ("--merges", "--ancestry-path", "--reverse", f"{commit}..HEAD")
-    merges = _git(file.parent, "log", "--format=%h %p", *path) or ""
+    merges = git(file.parent, "log", "--format=%h %p", *path) or ""
     for line in merges.splitlines()[:MERGES]:
         merge, first, *_ = line.split()
-        if _git(file.parent, "merge-base", "--is-ancestor", commit, first) is None:
+        if git(file.parent, "merge-base", "--is-ancestor", commit, first) is None:
             return f"merged by {merge}"
-    top = _top(file.parent) or file.parent
+    top = top_of(file.parent) or file.parent
     for name in OWNERS:
         place = top / name
         if place.is_file() and _is_owned(file.relative_to(top).as_posix(), _text(place)):
@@ -82,7 +82,7 @@ def pipeline_of(root: Path) -> dict[str, str]:
 
 def _pipelines(root: Path) -> Iterator[tuple[Path, bool]]:
     """Files that run commands, and whether they are of this project alone."""
-    top = _top(root)
+    top = top_of(root)
     for folder in dict.fromkeys((root, *([top] if top else []))):
         own = folder == root
         files = sorted((folder / ".github" / "workflows").glob("*.y*ml"))
@@ -91,29 +91,9 @@ def _pipelines(root: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def _shown(file: Path, root: Path) -> str:
-    top = _top(root) or root
+    top = top_of(root) or root
     return file.relative_to(top if file.is_relative_to(top) else root).as_posix()
 
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace")
-
-
-def _top(root: Path) -> Path | None:
-    found = _git(root, "rev-parse", "--show-toplevel")
-    return Path(found) if found else None
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """What a command of git prints; None where it fails or there is no git."""
-    try:
-        done = subprocess.run(  # noqa: S603 (fixed commands)
-            ["git", *arguments],  # noqa: S607
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

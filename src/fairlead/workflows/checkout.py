@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fairlead
 from fairlead.errors import ReproductionError
-from fairlead.workflows.git import git, top_of
+from fairlead.git import git, top_of
 from fairlead.workflows.recorded import Recorded
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fairlead.bundle.manifest import file_digest
-from fairlead.workflows.git import top_of
+from fairlead.git import top_of
 
 LOCKS = ("uv.lock", "requirements.txt", "requirements/*.txt")
 

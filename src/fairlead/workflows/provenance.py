@@ -12,7 +12,7 @@ from typing import Any
 
 import fairlead
 from fairlead import __version__
-from fairlead.workflows.git import git
+from fairlead.git import git
 
 NAMED = (
     "lightgbm",

@@ -21,8 +21,8 @@ from fairlead.data.fetch import fetch
 from fairlead.data.fingerprint import canonical
 from fairlead.data.report import counted
 from fairlead.errors import ContractError, DataError, DataInvalidError, DataMissingError
+from fairlead.git import git_bytes, top_of
 from fairlead.project.spec import ProjectSpec
-from fairlead.workflows.git import git_bytes, top_of
 from fairlead.workflows.recorded import Recorded
 
 LOOKED_AT = 20
