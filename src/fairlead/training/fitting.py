@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from fairlead.data.contract import Contract
 from fairlead.errors import FairleadError
@@ -22,6 +20,7 @@ from fairlead.training.cross_validation import Fold
 from fairlead.training.fitted import Fitted, FittedModel, fit_estimator
 from fairlead.training.nesting import NESTING, Nesting
 from fairlead.training.predictions import OutOfSample, Prediction, blame
+from fairlead.training.processes import in_processes
 
 # What a training handles, for those who ask for one.
 __all__ = [
@@ -247,7 +246,11 @@ def _collect(
 ) -> dict[str, _Done]:
     """Run the chunks; candidate name -> what came of it, in the order of the chunks."""
     done = {candidate.name: _Done() for candidate, _ in chunks}
-    for index, result in _run(chunks, rows, layout, jobs):
+    calls = [
+        (index, candidate, rows, [layout[number] for number in numbers])
+        for index, (candidate, numbers) in enumerate(chunks)
+    ]
+    for index, result in in_processes(_chunk, calls, jobs):
         candidate, numbers = chunks[index]
         one = done[candidate.name]
         if isinstance(result, FairleadError):
@@ -262,27 +265,6 @@ def _collect(
 
 
 Result = FittedModel | list[Prediction] | FairleadError
-
-
-def _run(
-    chunks: Sequence[Chunk],
-    rows: _Rows,
-    layout: Sequence[Fold],
-    jobs: int,
-) -> Iterator[tuple[int, Result]]:
-    calls = [
-        (index, candidate, rows, [layout[number] for number in numbers])
-        for index, (candidate, numbers) in enumerate(chunks)
-    ]
-    if jobs == 1:
-        with threadpool_limits(1):
-            for call in calls:
-                yield _chunk(*call)
-        return
-    # One thread per process: small fits on several threads of a busy machine crawl.
-    with parallel_config("loky", inner_max_num_threads=1):
-        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-        yield from parallel(delayed(_chunk)(*call) for call in calls)
 
 
 def _chunk(

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_limits
 
 from fairlead.errors import FairleadError
 from fairlead.evaluation.nested import Chosen
@@ -23,6 +20,7 @@ from fairlead.training.fitting import (
     cross_validate,
     gather,
 )
+from fairlead.training.processes import in_processes
 from fairlead.training.search import MakeSampler, with_parameters
 from fairlead.workflows.choice import Choice
 from fairlead.workflows.experiment import Experiment
@@ -139,26 +137,13 @@ def run_nested(
     """
     sample, layout = experiment.sample, experiment.layout
     outcomes: dict[int, Outcome] = {}
-    for number, outcome in _outcomes(procedure, sample, layout, jobs):
+    calls = [(number, procedure, sample, fold) for number, fold in enumerate(layout)]
+    for number, outcome in in_processes(_outer, calls, jobs):
         outcomes[number] = outcome
         advance()
     scored = {number: prediction for number, (prediction, _, _) in outcomes.items()}
     inner = sample.take(layout[0].train).few
     return NestedRun(gather(layout, scored), _counted(outcomes), inner)
-
-
-def _outcomes(
-    procedure: Procedure, sample: Sample, layout: Sequence[Fold], jobs: int
-) -> Iterator[tuple[int, Outcome]]:
-    calls = [(number, procedure, sample, fold) for number, fold in enumerate(layout)]
-    if jobs == 1:
-        with threadpool_limits(1):
-            for call in calls:
-                yield _outer(*call)
-        return
-    with parallel_config("loky", inner_max_num_threads=1):
-        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-        yield from parallel(delayed(_outer)(*call) for call in calls)
 
 
 def _outer(number: int, procedure: Procedure, sample: Sample, fold: Fold) -> tuple[int, Outcome]:
