@@ -82,9 +82,9 @@ class Neighbours:
         near = self.index.lists[self.index.boxes(places)]
         padded = np.vstack([self.points, np.full(self.points.shape[1], np.inf)])
         square = np.zeros(near.shape)
-        for axis, column in enumerate(padded.T):
-            apart = places[:, axis, None] - column[near]
-            square = square + apart * apart if axis else apart * apart
+        for place, column in zip(places.T, padded.T, strict=True):
+            apart = place[:, None] - column[near]
+            square += apart * apart
         if own:
             square[near == np.arange(start, start + len(near))[:, None]] = np.inf
         order = np.argsort(square, axis=1, kind="stable")[:, : self.k[-1]]
@@ -104,7 +104,7 @@ class Neighbours:
         place = graph.op("Max", place, graph.constant(self.low))
         place = graph.op("Min", place, graph.constant(self.high))
         box = tree_ensemble(graph, place, [self.index.tree], targets=1)
-        box = graph.op("Cast", graph.columns(box, [0]), to=TensorProto.INT64)
+        box = graph.op("Cast", box, to=TensorProto.INT64)
         box = graph.op("Squeeze", box, graph.constant(np.array([1])))
         lists = self.index.lists.astype(np.int32)
         near = graph.op("Gather", graph.constant(lists), box)

@@ -27,6 +27,16 @@ class Nesting:
     groups: NDArray[Any] | None = None
     times: NDArray[Any] | None = None
 
+    @classmethod
+    def of(
+        cls, cv: CrossValidationSpec, groups: NDArray[Any] | None, times: NDArray[Any] | None
+    ) -> Self:
+        """What folds within those of a cross-validation keep apart, as these do."""
+        return cls(
+            groups if cv.kind in ("group", "blocks") else None,
+            times if cv.kind == "time" else None,
+        )
+
     def take(self, rows: NDArray[np.int64]) -> Self:
         """That of some of the rows."""
         groups, times = (None if each is None else each[rows] for each in (self.groups, self.times))

@@ -19,6 +19,7 @@ from fairlead.data.fetch import sha256_of
 from fairlead.data.frames import values_of
 from fairlead.data.splits import holdout_split
 from fairlead.data.versions import data_version
+from fairlead.errors import FairleadError
 from fairlead.evaluation.comparison import Comparison, compare
 from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry
@@ -32,7 +33,7 @@ from fairlead.project.loading import Project, canonical_json
 from fairlead.project.spec import CrossValidationSpec
 from fairlead.storage import write_whole
 from fairlead.training.cross_validation import Fold, block_of, folds, without_leaving_one_out
-from fairlead.training.fitting import OutOfSample, Trained
+from fairlead.training.fitting import Candidate, OutOfSample, Trained, cross_validate
 from fairlead.training.nesting import Nesting
 from fairlead.training.search import SearchResult
 from fairlead.workflows.coverage import Conformed, conform, run
@@ -152,8 +153,32 @@ class Experiment:
 
     def within(self, cv: CrossValidationSpec, groups: NDArray[Any] | None) -> Nesting:
         """What folds within the folds of `lay_out` keep apart."""
-        times = self.with_role("time", self.train) if cv.kind == "time" else None
-        return Nesting(groups if cv.kind in ("group", "blocks") else None, times)
+        return Nesting.of(cv, groups, self.with_role("time", self.train))
+
+    def cross_validate(
+        self,
+        candidates: Sequence[Candidate],
+        layout: Sequence[Fold],
+        jobs: int,
+        nesting: Nesting | None = None,
+    ) -> dict[str, tuple[OutOfSample, ...] | FairleadError]:
+        """What candidates predict on folds of the training rows; see `fairlead.training.fitting`.
+
+        Args:
+            candidates: what is fitted.
+            layout: the folds.
+            jobs: processes.
+            nesting: what folds within them keep apart; that of the project's folds if not given.
+        """
+        return cross_validate(
+            candidates,
+            self.dataset.contract,
+            self.X,
+            self.y,
+            layout,
+            nesting=nesting or self.nesting,
+            jobs=jobs,
+        )
 
     def _halves(self, name: str, condition: str) -> Cut:
         """The rows that meet a condition on features and derived columns, and those that do not."""

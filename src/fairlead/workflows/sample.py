@@ -54,8 +54,7 @@ class Sample:
     @property
     def nesting(self) -> Nesting:
         """What folds within these folds keep apart."""
-        grouped, ordered = self.cv.kind in ("group", "blocks"), self.cv.kind == "time"
-        return Nesting(self.groups if grouped else None, self.times if ordered else None)
+        return Nesting.of(self.cv, self.groups, self.times)
 
     def folds(self) -> list[Fold]:
         """The folds of `few`.

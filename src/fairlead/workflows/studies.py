@@ -223,15 +223,7 @@ def _learning_curves(
     steps = [
         (
             part,
-            cross_validate(
-                candidates,
-                experiment.dataset.contract,
-                experiment.X,
-                y,
-                part,
-                nesting=experiment.nesting,
-                jobs=jobs,
-            ),
+            experiment.cross_validate(candidates, part, jobs),
         )
         for part in growing(layout, shares, y, groups, seed)
     ]
@@ -272,10 +264,7 @@ def _with_all_rows(
     """What the candidates predict on the coarse folds, fitted on all that each leaves in."""
     if experiment.coarse is experiment.layout:
         return {candidate.name: finished[candidate.name].out_of_fold for candidate in candidates}
-    contract, X, y = experiment.dataset.contract, experiment.X, experiment.y
-    return cross_validate(
-        candidates, contract, X, y, experiment.coarse, nesting=experiment.nesting, jobs=jobs
-    )
+    return experiment.cross_validate(candidates, experiment.coarse, jobs)
 
 
 def _write_effects(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from fairlead.errors import FairleadError
 from fairlead.evaluation.records import Predictions
 from fairlead.evaluation.report import evaluate
 from fairlead.evaluation.validation import Validation
-from fairlead.training.cross_validation import Fold, folds, without_leaving_one_out
-from fairlead.training.fitting import Candidate, OutOfSample, cross_validate
-from fairlead.training.nesting import Nesting
+from fairlead.training.cross_validation import folds, without_leaving_one_out
+from fairlead.training.fitting import Candidate, OutOfSample
 from fairlead.workflows.experiment import Experiment
 
 REDRAWN = 5
@@ -30,7 +29,8 @@ def other_validations(
     for cv in experiment.spec.evaluation.validations:
         layout, groups = experiment.lay_out(cv)
         nesting = experiment.within(cv, groups)
-        for name, parts in _cross_validated(experiment, candidates, layout, jobs, nesting):
+        tried = experiment.cross_validate(candidates, layout, jobs, nesting)
+        for name, parts in _sound(tried):
             estimate = evaluate(
                 [experiment.predictions(part) for part in parts],
                 [experiment.metric],
@@ -54,7 +54,7 @@ def _redrawn(
     if coarse is cv:
         return {}
     layout, validations = folds(coarse, experiment.y), {}
-    for name, parts in _cross_validated(experiment, candidates, layout, jobs, experiment.nesting):
+    for name, parts in _sound(experiment.cross_validate(candidates, layout, jobs)):
         repeats = [experiment.predictions(part) for part in parts]
         values = {
             "5-fold": [_value(experiment, each) for each in repeats],
@@ -67,17 +67,11 @@ def _redrawn(
     return validations
 
 
-def _cross_validated(
-    experiment: Experiment,
-    candidates: Sequence[Candidate],
-    layout: Sequence[Fold],
-    jobs: int,
-    nesting: Nesting,
+def _sound(
+    tried: Mapping[str, tuple[OutOfSample, ...] | FairleadError],
 ) -> Iterator[tuple[str, tuple[OutOfSample, ...]]]:
-    """What the candidates predict on other folds; one that fails there is left out."""
-    contract, X, y = experiment.dataset.contract, experiment.X, experiment.y
-    found = cross_validate(candidates, contract, X, y, layout, nesting=nesting, jobs=jobs)
-    for name, parts in found.items():
+    """Those candidates that have not failed on other folds."""
+    for name, parts in tried.items():
         if not isinstance(parts, FairleadError):
             yield name, parts
 
