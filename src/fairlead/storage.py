@@ -33,13 +33,18 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged(folder: Path, *, inside: bool = False) -> Iterator[Path]:
     """A folder beside another one, in which its files are made ready; it goes in the end.
+
+    Args:
+        folder: where the files will be.
+        inside: whether it lies in that folder, because what is made has no name yet.
 
     Raises:
         StorageError: something could not be written.
     """
-    stage = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
+    name = f"{uuid.uuid4().hex}.part"
+    stage = folder / f".{name}" if inside else folder.with_name(f".{folder.name}.{name}")
     try:
         stage.mkdir(parents=True)
         yield stage

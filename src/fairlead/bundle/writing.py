@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fairlead.bundle.manifest import MANIFEST, SEAL, digest, file_digest, seal, to_json
-from fairlead.errors import StorageError
+from fairlead.storage import staged
 
 
 def write_bundle(
@@ -34,7 +31,7 @@ def write_bundle(
     Raises:
         StorageError: it could not be written; nothing was left behind.
     """
-    with _folder_beside(store) as folder:
+    with staged(store, inside=True) as folder:
         for name, content in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,19 +52,6 @@ def write_bundle(
             folder.rename(target)
             _sync_folder(store)
     return target
-
-
-@contextmanager
-def _folder_beside(store: Path) -> Iterator[Path]:
-    folder = store / f".{uuid.uuid4().hex}.part"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-    except OSError as error:
-        raise StorageError(store, error.strerror or str(error)) from error
-    finally:
-        # After a rename there is nothing left to remove.
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:
