@@ -1,0 +1,1 @@
+"""What a model really sees: windows, sketches, drift, labels, realised quality, alerts."""
