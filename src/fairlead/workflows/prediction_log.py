@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from fairlead.serving.prediction_segments import NAME, Header, folder_name, segm
 from fairlead.settings import Settings
 from fairlead.workflows.store import STATE
 
-TRIES = 20
+PATIENCE_S = 60.0
+"""So long a query is tried again while the files that it reads are compacted."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,15 @@ def ask(folder: Path, sql: str, database: LogDatabase, model: str | None = None)
         LogQueryError: there is no such model, or the query cannot be answered.
     """
     model = _chosen(folder, model)
-    for _ in range(TRIES):
+    until = time.monotonic() + PATIENCE_S
+    while True:
         try:
             return database.query(sources(folder, model), sql)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
             # It was compacted, or is too old, since it was found.
-            continue
-    raise LogQueryError("files that change faster than they are read", "another try")
+            if time.monotonic() > until:
+                found = "files that change faster than they are read"
+                raise LogQueryError(found, "another try") from error
 
 
 def sources(folder: Path, model: str) -> Sources:
