@@ -36,7 +36,7 @@ check: .venv/dev.stamp  ## format, lint, types, layers and the fast unit tests
 	$(BIN)/pytest -q -n auto --dist loadfile -m "not slow" tests/unit
 
 test: .venv/dev.stamp .venv-kserve/kserve.stamp  ## every test
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 kserve-client: .venv-kserve/kserve.stamp  ## KServe's client, which `make test` asks a service with
 

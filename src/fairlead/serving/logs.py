@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from queue import Full, Queue
+from queue import SimpleQueue
 from select import PIPE_BUF
 from stat import S_ISFIFO
 from threading import Thread
@@ -34,24 +34,22 @@ class LineWriter:
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = sys.stdout.fileno() if descriptor is None else descriptor
         self._is_pipe = S_ISFIFO(os.fstat(self._descriptor).st_mode)
-        self._queue: Queue[bytes | None] = Queue(QUEUED_LINES)
+        # Of all queues, the one that a signal's handler may use whatever it has interrupted.
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self._thread = Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
         self.lost = 0
 
     def put(self, lines: bytes) -> None:
         """Have whole lines written; never waits."""
-        try:
-            self._queue.put_nowait(lines)
-        except Full:
+        if self._queue.qsize() < QUEUED_LINES:
+            self._queue.put(lines)
+        else:
             self.lost += 1
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Write what waits, for at most that long."""
-        try:
-            self._queue.put(None, timeout=timeout_s)
-        except Full:
-            return
+        self._queue.put(None)
         self._thread.join(timeout_s)
 
     def _write(self) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -121,3 +122,36 @@ def test_requests_are_written_many_at_a_time(tmp_path: Path) -> None:
         "rows": 1,
     }
     assert second["request_id"] == "r2"
+
+
+INTERRUPTED = """
+import logging, os, signal, time
+from fairlead.serving.logs import LineWriter, configure_logging
+
+writer = LineWriter(os.open(os.devnull, os.O_WRONLY))
+configure_logging("info", writer)
+log = logging.getLogger("test")
+told = []
+
+def tell(sent, frame):
+    log.info("stopping")
+    told.append(sent)
+
+signal.signal(signal.SIGALRM, tell)
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+until = time.monotonic() + 0.5
+while time.monotonic() < until:
+    for _ in range(100):
+        writer.put(b"line\\n")
+signal.setitimer(signal.ITIMER_REAL, 0)
+writer.close()
+print(len(told))
+"""
+
+
+def test_a_signal_that_interrupts_a_line_can_be_logged_itself() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
