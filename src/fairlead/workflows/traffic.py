@@ -13,7 +13,8 @@ from typing import Any
 
 from fairlead.errors import FairleadError, ModelVersionNotFoundError, TrafficError
 from fairlead.registry.arrival import refuse_strangers
-from fairlead.registry.ledger import Entry, Ledger
+from fairlead.registry.ledger import Ledger
+from fairlead.registry.ledger_lines import Entry
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION, ModelVersion
 from fairlead.registry.traffic import NOTE, Traffic, read_traffic, write_traffic
@@ -126,15 +127,13 @@ def set_traffic(
     if before == traffic:
         return Change(before, traffic, None)
     was = notes[NOTE] if before is None else before.to_json()
-    written = {"before": was, "after": traffic.to_json()}
-    entry = ledger.append(KIND, name, actor=actor, reason=reason, **written)
+    after = traffic.to_json()
+    entry = ledger.append(KIND, name, actor=actor, reason=reason, before=was, after=after)
     try:
         write_traffic(registry, name, traffic)
     except FairleadError as error:
         undone = f"entry {entry.sequence} did not take effect: {error.code}"
-        ledger.append(
-            KIND, name, actor=actor, reason=undone, before=written["after"], after=written["before"]
-        )
+        ledger.append(KIND, name, actor=actor, reason=undone, before=after, after=was)
         raise
     return Change(before, traffic, entry)
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead.errors import LedgerError, StorageError
-from fairlead.registry.ledger import FIRST, Ledger
+from fairlead.registry.ledger import Ledger
+from fairlead.registry.ledger_head import FIRST, parse_head
 
 WRITER = """
 import sys
@@ -111,37 +112,118 @@ def test_a_line_that_was_sealed_anew_does_not_fit_the_next(ledger: Ledger) -> No
         ledger.verify()
 
 
-@given(position=st.integers(0, 10**6), value=st.integers(0, 255))
-def test_no_byte_can_be_changed_unnoticed(
-    tmp_path_factory: pytest.TempPathFactory, position: int, value: int
-) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """Two entries, written once: what is done to them is done to copies."""
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.jsonl")
-    for number in range(3):
+    for number in range(2):
         add(ledger, after=number)
-    content = bytearray(ledger.path.read_bytes())
+    return ledger
+
+
+@given(position=st.integers(0, 10**6), value=st.integers(0, 255))
+def test_no_byte_can_be_changed_unnoticed(written: Ledger, position: int, value: int) -> None:
+    copy = copied(written)
+    content = bytearray(copy.path.read_bytes())
     position %= len(content) - 1  # the last end of line may be missing
     if content[position] == value:
         value ^= 1
     content[position] = value
-    ledger.path.write_bytes(content)
+    copy.path.write_bytes(content)
     with pytest.raises(LedgerError):
+        copy.verify()
+
+
+@given(kept=st.integers(0, 10**6))
+def test_no_end_can_be_cut_off_unnoticed(written: Ledger, kept: int) -> None:
+    copy = copied(written)
+    content = copy.path.read_bytes()
+    copy.path.write_bytes(content[: kept % (len(content) - 1)])
+    with pytest.raises(LedgerError):
+        copy.verify()
+
+
+def copied(ledger: Ledger) -> Ledger:
+    copy = Ledger(ledger.path.with_name("copy.jsonl"))
+    copy.path.write_bytes(ledger.path.read_bytes())
+    copy.head_path.write_bytes(ledger.head_path.read_bytes())
+    return copy
+
+
+@settings(max_examples=30)
+@given(kept=st.integers(1, 10**6))
+def test_whatever_a_crash_leaves_of_the_last_line_the_others_stay(
+    written: Ledger, kept: int
+) -> None:
+    copy = copied(written)
+    whole, head = copy.path.read_bytes(), copy.head_path.read_bytes()
+    last = add(copy, after="torn")
+    kept %= len(last)
+    copy.path.write_bytes(whole + last[:kept])
+    copy.head_path.write_bytes(head)  # it is written after the line
+    assert (len(copy.entries()), copy.verify()) == (2, 2)
+    add(copy, after="next")
+    assert [entry.after for entry in copy.entries()] == [0, 1, "next"]
+    assert copy.verify() == 3
+
+
+def test_a_line_that_a_crash_left_without_its_head_is_sound_and_pending(ledger: Ledger) -> None:
+    head = ledger.head_path.read_bytes()
+    add(ledger)
+    ledger.head_path.write_bytes(head)
+    assert ledger.verify() == 4
+    assert [entry.sequence for entry in ledger.pending()] == [4]
+    add(ledger)
+    assert ledger.verify() == 5
+    assert [entry.sequence for entry in ledger.pending()] == [4]
+    ledger.settle([4])
+    assert (ledger.pending(), ledger.verify()) == ((), 5)
+
+
+def test_an_entry_is_pending_until_it_is_settled(ledger: Ledger) -> None:
+    common: Any = {"actor": "a@b", "reason": "", "before": 1, "after": 2}
+    first = ledger.append("alias", "iris", pending=True, **common)
+    assert ledger.pending() == (first,)
+    ledger.append("undone", "iris", settles=[first.sequence], **common)
+    assert ledger.pending() == ()
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_entries_dropped_at_the_end_stay_missed_whatever_is_appended(
+    ledger: Ledger, gone: int
+) -> None:
+    ledger.path.write_bytes(b"".join(lines(ledger)[:-gone]))
+    with pytest.raises(LedgerError, match=f":{4 - gone}: is gone: there were 3 entries"):
+        ledger.verify()
+    for _ in range(4):
+        add(ledger)
+    with pytest.raises(LedgerError, match=f":{4 - gone}: does not follow"):
         ledger.verify()
 
 
-@given(kept=st.integers(1, 10**6))
-def test_whatever_a_crash_leaves_of_the_last_line_the_others_stay(
-    tmp_path_factory: pytest.TempPathFactory, kept: int
-) -> None:
-    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.jsonl")
+def test_a_last_line_that_was_sealed_anew_is_not_what_the_head_says(ledger: Ledger) -> None:
+    *others, last = ledger.entries()
+    forged = [*others, replace(last, actor="eve@host")]
+    ledger.path.write_bytes(b"".join(entry.sealed() + b"\n" for entry in forged))
+    with pytest.raises(LedgerError, match=":3: is not the line that was written"):
+        ledger.verify()
+
+
+def test_a_head_that_is_gone_is_missed(ledger: Ledger) -> None:
+    ledger.head_path.unlink()
+    with pytest.raises(LedgerError, match=":3: is the last line, and the head"):
+        ledger.verify()
+
+
+def test_a_head_kept_elsewhere_notices_that_both_files_were_replaced(ledger: Ledger) -> None:
+    witness = ledger.head()
+    assert ledger.verify(parse_head(witness.to_json())) == 3
+    ledger.path.unlink()
+    ledger.head_path.unlink()
     add(ledger)
-    whole = ledger.path.read_bytes()
-    last = add(ledger, after="torn")
-    kept %= len(last)
-    ledger.path.write_bytes(whole + last[:kept])
-    assert len(ledger.entries()) == 1
-    add(ledger, after="next")
-    assert [entry.after for entry in ledger.entries()] == [None, "next"]
-    assert ledger.verify() == 2
+    assert ledger.verify() == 1
+    with pytest.raises(LedgerError, match=":2: is gone: there were 3 entries"):
+        ledger.verify(witness)
 
 
 def test_what_is_left_of_a_torn_line_is_put_aside(
