@@ -27,6 +27,8 @@ FairleadError
 │   ├── AliasMovedError            somebody else moved the alias first
 │   ├── NothingToRollBackError     the present champion is the first
 │   ├── AliasNameError             no registry takes such a name
+│   ├── ChampionAliasError         the champion is moved by promotion and rollback only
+│   ├── ReasonMissingError         whoever forces a promotion and does not say why
 │   ├── TrafficError               whoever shares out the traffic
 │   └── RegistryUnavailableError   the registry does not answer
 ├── FilesExistError       whoever starts a project where there is one already
@@ -405,7 +407,10 @@ class AliasMovedError(RegistryError):
     actual: int | None
 
     def __str__(self) -> str:
-        return f"{self.model}@{self.alias} is {self.actual}, expected {self.expected}"
+        return (
+            f"{self.model}@{self.alias} is {self.actual}, expected {self.expected}: somebody else "
+            "has moved it; `fairlead history` says who"
+        )
 
 
 @dataclass(eq=False)
@@ -433,6 +438,34 @@ class AliasNameError(RegistryError):
         return (
             f"{self.alias!r} cannot be an alias: found something other than letters, digits, _ "
             "and -, a version such as v1, or latest"
+        )
+
+
+@dataclass(eq=False)
+class ChampionAliasError(RegistryError):
+    """The champion was to be moved like any other alias."""
+
+    code: ClassVar[str] = "champion_alias"
+    reference: str
+
+    def __str__(self) -> str:
+        return (
+            f"the champion is no alias to move by hand: `fairlead promote {self.reference}` asks "
+            "the gates first, `fairlead rollback` goes back"
+        )
+
+
+@dataclass(eq=False)
+class ReasonMissingError(RegistryError):
+    """A promotion was to be forced without a reason."""
+
+    code: ClassVar[str] = "reason_missing"
+    reference: str
+
+    def __str__(self) -> str:
+        return (
+            f"to force {self.reference} against the gates needs a reason, which the ledger keeps: "
+            '--reason "..."'
         )
 
 

@@ -83,12 +83,31 @@ def test_the_leaderboard_can_be_shown_again(project: Path) -> None:
 
 
 def test_promotion_and_rollback_move_the_champion(project: Path) -> None:
-    fairlead("models", "promote", "decision_tree", cwd=project)
-    assert champion(project) == "decision_tree"
-    fairlead("models", "rollback", cwd=project)
+    refused = fairlead("promote", "decision_tree", cwd=project, code=1).stdout
+    assert "is not made champion: inconclusive: beats_champion" in refused
     assert champion(project) == "lda"
-    nothing = fairlead("models", "rollback", cwd=project, code=1)
-    assert "error" in nothing.stderr
+    because = ("--force", "--reason", "to go back")
+    fairlead("promote", "decision_tree", *because, cwd=project)
+    assert champion(project) == "decision_tree"
+    fairlead("rollback", cwd=project)
+    assert champion(project) == "lda"
+    nothing = fairlead("rollback", cwd=project, code=1)
+    assert "nothing_to_roll_back" in nothing.stderr
+
+
+def test_the_history_tells_what_was_decided_and_notices_what_was_changed(project: Path) -> None:
+    entries = json.loads(fairlead("history", "--json", cwd=project).stdout)
+    kinds = [each["kind"] for each in entries]
+    assert kinds[:2] == ["alias", "alias"]
+    assert kinds[-4:] == ["decision", "decision", "promotion", "rollback"]
+    assert "promotion, forced" in fairlead("history", cwd=project).stdout
+    assert f"{len(kinds)} entries" in fairlead("history", "verify", cwd=project).stdout
+    ledger = project / ".fairlead" / "ledger.jsonl"
+    kept = ledger.read_bytes()
+    ledger.write_bytes(b"".join(kept.splitlines(keepends=True)[:-1]))
+    found = fairlead("history", "verify", cwd=project, code=1).stderr
+    assert f"ledger.jsonl:{len(kinds)}: is gone" in found
+    ledger.write_bytes(kept)
 
 
 def champion(project: Path) -> str:

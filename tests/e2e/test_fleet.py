@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -19,11 +20,13 @@ import httpx2
 import pytest
 
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.registry.moves import Act
+from fairlead.registry.promotion import promote, rollback
 from fairlead.registry.traffic import Traffic, read_traffic, write_traffic
+from fairlead.testing.registry import point
 from fairlead.wiring import model_registry, train
 from fairlead.workflows.admin import get_traffic, put_traffic
 from fairlead.workflows.load import load
-from fairlead.workflows.models import move_alias
 from fairlead.workflows.store import bundles_of
 from fairlead.workflows.traffic import ledger_of
 
@@ -150,8 +153,14 @@ def test_no_request_fails_while_the_champion_moves(fleet: Fleet, project: Path) 
     registry = model_registry(project)
     right = expected(project)
     callers = Callers(fleet.url)
-    for candidate in ["decision_tree", "lda", "decision_tree", "lda"]:
-        version = move_alias(registry, "iris", "champion", candidate).version
+    ledger, act = ledger_of(project), Act("ada@host", datetime.now(UTC))
+    tree, first = (registry.resolve("iris", each).version for each in ("decision_tree", "lda"))
+    for step in [promote, rollback] * 2:
+        version = (
+            rollback(registry, ledger, "iris", act)
+            if step is rollback
+            else promote(registry, ledger, "iris", tree, act, expected=first)
+        ).version
         fleet.wait_until(lambda told, version=version: told["version"] == version)  # type: ignore[misc]
         time.sleep(0.5)
     callers.end()
@@ -225,7 +234,7 @@ def test_it_starts_with_what_it_served_last_while_the_registry_is_away(project: 
 
 def test_a_change_of_traffic_by_the_admin_route_outlives_the_service(project: Path) -> None:
     registry = model_registry(project)
-    move_alias(registry, "iris", "challenger", "decision_tree")
+    point(registry, "iris", "challenger", "decision_tree")
     before, asked = Traffic({"champion": 9, "challenger": 1}), Traffic({"challenger": 1})
     write_traffic(registry, "iris", before)
     token = secrets.token_hex()

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -31,12 +32,15 @@ from fairlead.errors import (  # noqa: E402
     RegistryUnavailableError,
     StorageError,
 )
+from fairlead.registry.ledger import Ledger  # noqa: E402
+from fairlead.registry.moves import Act  # noqa: E402
 from fairlead.registry.promotion import promote, rollback  # noqa: E402
 from fairlead.registry.records import RunRecord  # noqa: E402
 from fairlead.testing.registry import contents, sample_bundle  # noqa: E402
 from fairlead.wiring import train  # noqa: E402
 from fairlead.workflows.load import load  # noqa: E402
 
+ADA = Act("ada@host", datetime.now(UTC))
 FRAMES = {
     "plain": pd.DataFrame({"length": [1.5, 9.0], "count": [1, 2], "colour": ["red", "blue"]}),
     "whole numbers": pd.DataFrame({"length": [1, 9], "count": [1, 2], "colour": ["red", "blue"]}),
@@ -333,22 +337,27 @@ def test_what_another_program_registered_is_listed_but_neither_fetched_nor_promo
     with pytest.raises(BundleError, match="not registered by Fairlead"):
         registry.fetch(stranger, tmp_path)
     with pytest.raises(BundleError, match="not registered by Fairlead"):
-        promote(registry, "shared", 2)
+        promote(registry, Ledger(tmp_path / "ledger.jsonl"), "shared", 2, ADA, expected=1)
     assert registry.resolve("shared", "champion").version == 1
 
 
-def test_versions_and_aliases_removed_in_mlflow_are_gone_here_too(bundle: Path, store: str) -> None:
-    registry = MlflowRegistry(store)
-    for _ in range(3):
-        promote(registry, "pruned", registry.register("pruned", bundle).version)
+def test_versions_and_aliases_removed_in_mlflow_are_gone_here_too(
+    bundle: Path, store: str, tmp_path: Path
+) -> None:
+    registry, ledger = MlflowRegistry(store), Ledger(tmp_path / "ledger.jsonl")
+    for expected in (None, 1, 2):
+        version = registry.register("pruned", bundle).version
+        promote(registry, ledger, "pruned", version, ADA, expected=expected)
     client = mlflow.MlflowClient(store, store)
     client.delete_model_version("pruned", "2")
-    assert rollback(registry, "pruned").version == 1
+    assert rollback(registry, ledger, "pruned", ADA).version == 1
     client.delete_model_version("pruned", "1")
     with pytest.raises(ModelVersionNotFoundError) as caught:
         registry.resolve("pruned", "champion")
     assert caught.value.known == ("3",)
-    assert promote(registry, "pruned", 3).aliases == ("champion",)
+    again = promote(registry, ledger, "pruned", 3, ADA, expected=None)
+    assert again.aliases == ("champion",)
+    assert [entry.kind for entry in ledger.entries()][-2:] == ["foreign", "promotion"]
 
 
 @pytest.fixture(scope="module")

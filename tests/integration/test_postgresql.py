@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from fairlead.adapters.mlflow_registry import MlflowRegistry
 from fairlead.adapters.mlflow_tracking import MlflowTracker
 from fairlead.errors import RegistryUnavailableError
-from fairlead.registry.promotion import champion, promote
+from fairlead.registry.champions import champion
+from fairlead.registry.ledger import Ledger
+from fairlead.registry.moves import Act
+from fairlead.registry.promotion import promote
 from fairlead.registry.records import RunRecord
 from fairlead.testing.registry import contents, sample_bundle
 
@@ -49,7 +53,8 @@ def test_runs_and_versions_are_kept_and_found_again(
     tracker, registry = MlflowTracker(database, "iris"), MlflowRegistry(database)
     run = tracker.log_run(RunRecord(candidate="lda", metrics={"cv_accuracy": 0.98}))
     version = registry.register("iris", bundle, run_id=run, aliases=("lda",))
-    promote(registry, "iris", version.version)
+    act, ledger = Act("ada@host", datetime.now(UTC)), Ledger(tmp_path / "ledger.jsonl")
+    promote(registry, ledger, "iris", version.version, act, expected=None)
 
     other = MlflowRegistry(database)
     found = champion(other, "iris")

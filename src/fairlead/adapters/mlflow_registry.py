@@ -26,7 +26,8 @@ class MlflowRegistry:
     """A `ModelRegistry` in an MLflow store.
 
     MLflow cannot compare and set an alias: between `set_alias`'s look and its move lies about a
-    hundredth of a second, in which another's move goes unnoticed.
+    hundredth of a second, in which another's move goes unnoticed. It looks once more afterwards,
+    so that of two at once at least the one that was overwritten is told.
 
     Args:
         uri: see `MlflowStore`.
@@ -130,6 +131,9 @@ class MlflowRegistry:
             if actual != expected:
                 raise AliasMovedError(name, alias, expected, actual)
             client.set_registered_model_alias(name, alias, str(version))
+            actual = _aliases(client.get_registered_model(name)).get(alias)
+            if actual != version:
+                raise AliasMovedError(name, alias, version, actual)
 
     def fetch(self, version: ModelVersion, folder: Path) -> Path:
         """Bring a bundle into a folder of bundles; see `ModelRegistry`."""

@@ -12,6 +12,7 @@ from fairlead.cli.terminal import AsJson, output
 
 if TYPE_CHECKING:
     from fairlead.project.loading import Project
+    from fairlead.registry.moves import Act
     from fairlead.registry.port import ModelRegistry
 
 models = typer.Typer(
@@ -22,9 +23,21 @@ Reference = Annotated[str, typer.Argument(help="Alias, candidate or version numb
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
 ]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the ledger.")]
 
 
-def _open(path: Path) -> tuple[Project, ModelRegistry]:
+def act_of(reason: str) -> Act:
+    """Who runs this command, now."""
+    from datetime import UTC, datetime
+
+    from fairlead.registry.moves import Act
+    from fairlead.workflows.traffic import this_actor
+
+    return Act(this_actor(), datetime.now(UTC), reason)
+
+
+def open_project(path: Path) -> tuple[Project, ModelRegistry]:
+    """Load a project and open its registry."""
     from fairlead.wiring import model_registry
     from fairlead.workflows.load import load
 
@@ -37,7 +50,7 @@ def list_versions(project: ProjectOption = Path(), as_json: AsJson = False) -> N
     """List the versions, their candidates and aliases."""
     from fairlead.workflows.models import Versions
 
-    loaded, registry = _open(project)
+    loaded, registry = open_project(project)
     versions = Versions(registry.versions(loaded.spec.name))
     if as_json:
         rows = [
@@ -64,7 +77,7 @@ def show(reference: Reference, project: ProjectOption = Path(), as_json: AsJson 
 
     from fairlead.workflows.models import describe
 
-    loaded, registry = _open(project)
+    loaded, registry = open_project(project)
     described = describe(registry, loaded.root, loaded.spec.name, reference)
     if as_json:
         typer.echo(json.dumps(described.manifest, indent=1))
@@ -81,7 +94,7 @@ def compare(
     """Compare two versions: metrics, parameters and data, side by side, and on the same rows."""
     from fairlead.workflows.models import compare
 
-    loaded, registry = _open(project)
+    loaded, registry = open_project(project)
     compared = compare(registry, loaded, a, b)
     if as_json:
         typer.echo(json.dumps(compared.to_json(), indent=1))
@@ -90,34 +103,17 @@ def compare(
 
 
 @models.command()
-def alias(name: str, reference: Reference, project: ProjectOption = Path()) -> None:
-    """Point an alias at a version; to move the champion is to promote."""
+def alias(
+    name: str, reference: Reference, project: ProjectOption = Path(), reason: ReasonOption = ""
+) -> None:
+    """Point an alias at a version; the champion moves by `fairlead promote` only."""
     from fairlead.workflows.models import move_alias
+    from fairlead.workflows.traffic import ledger_of
 
-    loaded, registry = _open(project)
-    version = move_alias(registry, loaded.spec.name, name, reference)
+    loaded, registry = open_project(project)
+    ledger, model = ledger_of(loaded.root), loaded.spec.name
+    version = move_alias(registry, ledger, model, name, reference, act_of(reason))
     output().print(f"{name} is now {version} ({version.candidate})")
-
-
-@models.command()
-def promote(reference: Reference, project: ProjectOption = Path()) -> None:
-    """Make a version the champion."""
-    from fairlead.registry.promotion import promote
-
-    loaded, registry = _open(project)
-    wanted = registry.resolve(loaded.spec.name, reference)
-    version = promote(registry, loaded.spec.name, wanted.version)
-    output().print(f"champion is now {version} ({version.candidate})")
-
-
-@models.command()
-def rollback(project: ProjectOption = Path()) -> None:
-    """Make the champion before the present one champion again."""
-    from fairlead.registry.promotion import rollback
-
-    loaded, registry = _open(project)
-    version = rollback(registry, loaded.spec.name)
-    output().print(f"champion is again {version} ({version.candidate})")
 
 
 def reproduce(

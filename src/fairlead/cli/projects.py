@@ -182,6 +182,9 @@ def _tell_what_was_found(result: TrainingResult) -> None:
 def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
     console = output()
     champion, choice = result.champion, result.leaderboard.select
+    if champion is None and result.versions:
+        console.print(result.outcome)
+        return
     if champion is None:
         chosen = result.bundle()
         console.print("Not registered, for lack of MLflow: pip install 'fairlead[mlflow]'")
@@ -189,8 +192,8 @@ def _tell_how_to_go_on(result: TrainingResult, project: Path) -> None:
         return
     place = shlex.quote(str(project))
     console.print(result.outcome)
-    if not result.crowned:
-        console.print(f"Promote it:  fairlead models promote challenger --project {place}")
+    if result.decision is None:
+        console.print(f"Promote it:  fairlead promote challenger --project {place}")
     console.print(f"Serve it:    fairlead serve {place}")
 
 

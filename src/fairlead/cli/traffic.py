@@ -147,7 +147,7 @@ def canary(
 
 def _ways_on(challenger: str) -> str:
     return (
-        f"`fairlead models promote {challenger}` and `fairlead traffic set champion=100` make it "
+        f"`fairlead promote {challenger}` and `fairlead traffic set champion=100` make it "
         "the champion, `fairlead traffic canary --abort` gives all back"
     )
 

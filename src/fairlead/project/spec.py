@@ -270,9 +270,12 @@ class PromotionSpec(SpecPart):
     """What a version must show before it may become champion."""
 
     beats: dict[Literal["champion"], Annotated[float, Field(gt=0.5, lt=1)]] = Field(default={})
-    """Confidence with which the champion must be beaten."""
+    """Confidence with which the champion must be beaten; 0.95 where nothing is said."""
     gates: tuple[Expression, ...] = ()
-    """Conditions on metrics, such as `rmse <= 50000`."""
+    """Conditions on metrics and costs, such as `rmse <= 50000` or `latency_p99_ms <= 5`."""
+    slice_drop: float = Field(default=0.05, ge=0)
+    """Largest relative loss against the champion, on a class, a slice or the Brier score, that is
+    let pass."""
 
 
 class ServingSpec(SpecPart):

@@ -106,6 +106,6 @@ def reversible(evidence: Evidence) -> Verdict:
     if former is None:
         return Verdict(0, "there is no former champion to go back to", "promote a second version")
     if former.problem is not None:
-        return Verdict(0, f"{former.label}: {former.problem}", "fairlead models promote")
+        return Verdict(0, f"{former.label}: {former.problem}", "fairlead promote")
     text = f"{former.label} is sound, takes the same rows, loads in {former.seconds:.2f} s"
     return repeated(evidence, "fairlead score", text)

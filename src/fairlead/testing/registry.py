@@ -21,6 +21,7 @@ from fairlead.graph.builder import Graph, serialize
 from fairlead.graph.runtime import Session
 from fairlead.project.columns import ColumnSpec, TargetSpec
 from fairlead.registry.port import ModelRegistry
+from fairlead.registry.records import ModelVersion
 
 SAMPLE_CONTRACT = Contract(
     task="classification",
@@ -77,6 +78,14 @@ def sample_bundle(store: Path, candidate: str = "rules", threshold: float = 5.0)
         {GRAPH: serialize(model), GOLDEN: to_json(golden)},
         lambda folder: write_mlflow_face(folder, SAMPLE_CONTRACT, records(SAMPLE_CONTRACT, X[:2])),
     )
+
+
+def point(registry: ModelRegistry, name: str, alias: str, reference: str) -> ModelVersion:
+    """Move an alias wherever it is, and write nothing down, as another program would."""
+    version = registry.resolve(name, reference).version
+    holders = [each.version for each in registry.versions(name) if alias in each.aliases]
+    registry.set_alias(name, alias, version, expected=holders[0] if holders else None)
+    return registry.resolve(name, alias)
 
 
 class RegistryContract:

@@ -139,23 +139,38 @@ def compare_versions(root: Path, spec: ProjectSpec, a: ModelVersion, b: ModelVer
         a: the one that the verdict is on.
         b: the other one.
     """
+    found = same_rows(root, a, b)
+    if isinstance(found, str):
+        return Duel(reason=found)
+    first, second = found
+    seed = spec.evaluation.cv.seed
+    metric, groups = spec.evaluation.metric, first.groups
+    try:
+        paired = compare(first.repeats, second.repeats, metric, groups=groups, seed=seed)
+    except EvaluationError as error:
+        return Duel(reason=str(error))
+    return Duel(first.source, paired)
+
+
+def same_rows(root: Path, a: ModelVersion, b: ModelVersion) -> tuple[Evidence, Evidence] | str:
+    """The evidence on two versions where it is of the same rows, else why there is none.
+
+    Args:
+        root: the project's folder.
+        a: one version.
+        b: the other one.
+    """
     known = []
     for version in (a, b):
         evidence = recall(root, version.digest)
         if evidence is None:
-            return Duel(reason=f"{version} was not trained in this folder")
+            return f"{version} was not trained in this folder"
         known.append(evidence)
     first, second = known
     if first.fingerprint != second.fingerprint:
-        return Duel(reason="they were trained on different data")
+        return "they were trained on different data"
     if first.source != second.source or not np.array_equal(first.rows, second.rows):
-        return Duel(reason="different rows were kept from them")
+        return "different rows were kept from them"
     if len(first.repeats) != len(second.repeats):
-        return Duel(reason="they were cross-validated with different repeats")
-    seed = spec.evaluation.cv.seed
-    metric, groups = spec.evaluation.metric, first.groups
-    try:
-        found = compare(first.repeats, second.repeats, metric, groups=groups, seed=seed)
-    except EvaluationError as error:
-        return Duel(reason=str(error))
-    return Duel(first.source, found)
+        return "they were cross-validated with different repeats"
+    return first, second

@@ -25,10 +25,9 @@ from fairlead.evaluation.figures import draw_figures
 from fairlead.evaluation.leaderboard import Entry
 from fairlead.evaluation.records import EvaluationReport, Predictions
 from fairlead.evaluation.report import evaluate
-from fairlead.evaluation.slices import Cut, SliceScore, cut, score_slices
+from fairlead.evaluation.slices import SliceScore, score_slices
 from fairlead.graph.runtime import Session
 from fairlead.models.explanation import to_document
-from fairlead.project.derived import extend, parse_derived
 from fairlead.project.loading import Project, canonical_json
 from fairlead.project.spec import CrossValidationSpec
 from fairlead.storage import write_whole
@@ -37,6 +36,7 @@ from fairlead.training.fitting import Candidate, OutOfSample, Trained, cross_val
 from fairlead.training.nesting import Nesting
 from fairlead.training.search import SearchResult
 from fairlead.workflows.coverage import Conformed, conform, run
+from fairlead.workflows.cuts import cuts_of
 from fairlead.workflows.environment import environment_of
 from fairlead.workflows.evidence import Evidence, keep
 from fairlead.workflows.provenance import provenance
@@ -130,11 +130,7 @@ class Experiment:
             "training_rows": len(self.train),
             "holdout_rows": len(self.holdout),
         }
-        self.cuts = [
-            cut(name, spec.data.columns[name], values_of(dataset, name), self.train)
-            for name in spec.evaluation.slices
-        ]
-        self.cuts += [self._halves(name, text) for name, text in spec.evaluation.conditions.items()]
+        self.cuts = cuts_of(spec, dataset, self.train)
         self.results = results_folder(project)
 
     def lay_out(self, cv: CrossValidationSpec) -> tuple[list[Fold], NDArray[Any] | None]:
@@ -179,13 +175,6 @@ class Experiment:
             nesting=nesting or self.nesting,
             jobs=jobs,
         )
-
-    def _halves(self, name: str, condition: str) -> Cut:
-        """The rows that meet a condition on features and derived columns, and those that do not."""
-        contract, derived = self.dataset.contract, self.spec.data.derived
-        parsed = parse_derived(contract.columns, {**derived, name: condition})
-        known = dict(zip(contract.columns, self.dataset.X.T, strict=True))
-        return Cut(name, ("false", "true"), extend(known, parsed)[name].astype(np.int64))
 
     def with_role(self, role: str, rows: NDArray[np.int64]) -> NDArray[Any] | None:
         """What the column with this role holds in some rows; None if there is none."""

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from fairlead import notebook
 from fairlead.bundle.manifest import CARD, MANIFEST
 from fairlead.data.versions import shown_version
-from fairlead.errors import AliasNameError
+from fairlead.errors import AliasNameError, ChampionAliasError
 from fairlead.evaluation.metrics import find_metric
 from fairlead.evaluation.tables import comparison_text
 from fairlead.notebook import as_text
 from fairlead.project.loading import Project
 from fairlead.project.spec import ProjectSpec
 from fairlead.registry import promotion
+from fairlead.registry.ledger import Ledger
+from fairlead.registry.moves import Act
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import ALIAS, CHAMPION, ModelVersion
 from fairlead.workflows.evidence import Duel, compare_versions
@@ -213,10 +215,21 @@ def _facts(described: Described) -> dict[str, Any]:
     }
 
 
-def move_alias(registry: ModelRegistry, name: str, alias: str, reference: str) -> ModelVersion:
-    """Point an alias at a version, wherever it pointed before; the champion is promoted.
+def move_alias(
+    registry: ModelRegistry, ledger: Ledger, name: str, alias: str, reference: str, act: Act
+) -> ModelVersion:
+    """Point an alias at a version, wherever it pointed before.
+
+    Args:
+        registry: where the version is.
+        ledger: where the move is written down.
+        name: name of the model.
+        alias: what is moved.
+        reference: alias, candidate or version number: where to.
+        act: who moves it, and why.
 
     Raises:
+        ChampionAliasError: it is the champion.
         AliasNameError: no registry takes such a name.
         ModelVersionNotFoundError: there is no such version.
         AliasMovedError: somebody else moved the alias at the same time.
@@ -225,6 +238,5 @@ def move_alias(registry: ModelRegistry, name: str, alias: str, reference: str) -
         raise AliasNameError(alias)
     version = registry.resolve(name, reference)
     if alias == CHAMPION:
-        return promotion.promote(registry, name, version.version)
-    promotion.move_alias(registry, name, alias, version.version)
-    return registry.resolve(name, alias)
+        raise ChampionAliasError(reference)
+    return promotion.move_alias(registry, ledger, name, alias, version.version, act)

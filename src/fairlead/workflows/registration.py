@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from fairlead.data.versions import shown_version
+from fairlead.registry.moves import Act
 from fairlead.registry.port import ModelRegistry, RunTracker
+from fairlead.registry.promotion import move_alias
 from fairlead.registry.records import ModelVersion, RunRecord
 from fairlead.workflows.experiment import Experiment, Finished
+from fairlead.workflows.traffic import ledger_of
 
 TAGS = ("data_fingerprint", "spec_digest", "git_commit", "git_dirty")
 
@@ -20,8 +23,10 @@ def register(
     finished: Mapping[str, Finished],
     registry: ModelRegistry,
     tracker: RunTracker | None,
+    act: Act,
 ) -> dict[str, ModelVersion]:
     """Log a run per candidate and register its bundle under the candidate's alias."""
+    ledger = ledger_of(experiment.project.root)
     name, origin = experiment.spec.name, experiment.origin
     tags = {"project": name}
     tags |= {tag: str(origin[tag]) for tag in TAGS if origin[tag] is not None}
@@ -38,9 +43,8 @@ def register(
         if tracker:
             record = _record(result, own, int(origin["seed"]))
             run = tracker.log_run(record, parent_id=parent)
-        versions[candidate] = registry.register(
-            name, result.bundle, run_id=run, tags=own, aliases=(candidate,)
-        )
+        made = registry.register(name, result.bundle, run_id=run, tags=own)
+        versions[candidate] = move_alias(registry, ledger, name, candidate, made.version, act)
     if tracker and parent:
         tracker.finish(parent)
     return versions

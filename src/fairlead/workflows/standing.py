@@ -15,8 +15,8 @@ from fairlead.evaluation.leaderboard import Leaderboard
 from fairlead.project.loading import Project
 from fairlead.readiness.evidence import Canary, Champion, Former
 from fairlead.readiness.model import trials_of
+from fairlead.registry.champions import champion, former_champions
 from fairlead.registry.port import ModelRegistry
-from fairlead.registry.promotion import champion, former_champions
 from fairlead.registry.records import CHAMPION, ModelVersion
 from fairlead.serving.prediction_segments import folder_name, segments
 from fairlead.settings import Settings

@@ -34,6 +34,11 @@ def searches_of(root: Path) -> Path:
     return root / STATE / "search"
 
 
+def decisions_of(root: Path) -> Path:
+    """Folder with the whole reasoning of each decision on a promotion."""
+    return root / STATE / "decisions"
+
+
 def predictions_of(root: Path, digest: str) -> Path:
     """File with what a bundle predicted for rows it never saw."""
     return root / STATE / "results" / "predictions" / f"{digest}.npz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,11 +18,13 @@ from fairlead.evaluation.leaderboard import Leaderboard
 from fairlead.notebook import as_text
 from fairlead.progress import Progress
 from fairlead.project.loading import Project
+from fairlead.registry.decisions import Decision
+from fairlead.registry.moves import Act
 from fairlead.registry.port import ModelRegistry, RunTracker
-from fairlead.registry.promotion import crown
 from fairlead.registry.records import ModelVersion
 from fairlead.training.fitting import Candidate, Trained, train_all
 from fairlead.training.search import MakeSampler, SearchResult
+from fairlead.workflows.crowning import crown
 from fairlead.workflows.evidence import predictions_frame
 from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.nested import check_inner_folds
@@ -30,6 +33,7 @@ from fairlead.workflows.read import read
 from fairlead.workflows.registration import register
 from fairlead.workflows.searches import Searches
 from fairlead.workflows.studies import Studies, study
+from fairlead.workflows.traffic import this_actor
 from fairlead.workflows.training_record import keep
 from fairlead.workflows.validations import other_validations
 
@@ -59,8 +63,9 @@ class TrainingResult:
         leaderboard: every candidate with its figures, the best first.
         bundles: candidate -> folder of its bundle.
         versions: candidate -> registered version; empty without a registry.
-        champion: the champion after the training, if there is a registry.
-        crowned: whether this training made the first champion.
+        champion: the champion after the training; None without a registry, or where the first one
+            does not keep the bounds.
+        decision: on the first champion; None where there was one already.
         studies: what features and rows are worth.
         searches: candidate -> all that was tried for it.
     """
@@ -70,7 +75,7 @@ class TrainingResult:
     bundles: Mapping[str, Path]
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
     champion: ModelVersion | None = None
-    crowned: bool = False
+    decision: Decision | None = None
     studies: Studies = field(default_factory=Studies)
     searches: Mapping[str, SearchResult] = field(default_factory=dict)
 
@@ -124,10 +129,17 @@ class TrainingResult:
     @property
     def outcome(self) -> str:
         """Who is champion now, as a sentence."""
+        if self.champion is None and self.decision is not None:
+            missed = self.decision.named("fail", "inconclusive")
+            return (
+                f"No champion: {self.decision.candidate} (version {self.decision.version}) does "
+                f"not keep {', '.join(missed)}. It is the challenger: train a better one, change "
+                "`promotion.gates`, or `fairlead promote challenger --force --reason TEXT`."
+            )
         if self.champion is None:
             return "Not registered."
         shown = f"{self.champion.candidate} (version {self.champion.version})"
-        if self.crowned:
+        if self.decision is not None and self.decision.promoted:
             return f"Champion: {shown}, the first one, by cross-validation."
         return (
             f"Champion is still {shown}; the {self.leaderboard.select} of this training is the "
@@ -149,6 +161,8 @@ def train(
     timeout_s: float | None = None,
     make_sampler: MakeSampler | None = None,
     progress: Progress | None = None,
+    now: datetime | None = None,
+    actor: str | None = None,
 ) -> TrainingResult:
     """Train, evaluate, compile, prove and register a project's candidates.
 
@@ -169,6 +183,8 @@ def train(
         timeout_s: for every search instead of its own, seconds.
         make_sampler: who proposes parameters; without one nothing can be searched.
         progress: told how far it is.
+        now: when aliases move, for the ledger, UTC; the present time if not given.
+        actor: who trains, as `user@host`; whoever runs this process if not given.
 
     Returns:
         Leaderboard, bundles and versions. A candidate that fails is listed with its error.
@@ -190,6 +206,7 @@ def train(
     if registry is not None:
         # Asked now: a training must not fail at its end because a server is down.
         registry.versions(project.spec.name)
+    act = Act(actor or this_actor(), now or datetime.now(UTC), "training")
     progress = progress or Silent()
     candidates, found, hopeless = searches.run(written, jobs, progress)
 
@@ -208,7 +225,7 @@ def train(
     bundles = {name: one.bundle for name, one in finished.items()}
     made = TrainingResult(project, leaderboard, bundles, searches=found)
     if registry is not None:
-        made = _registered(made, experiment, finished, registry, tracker)
+        made = _registered(made, experiment, finished, registry, tracker, act)
     with threadpool_limits(1):
         studies = study(
             experiment,
@@ -289,14 +306,18 @@ def _registered(
     finished: Mapping[str, Finished],
     registry: ModelRegistry,
     tracker: RunTracker | None,
+    act: Act,
 ) -> TrainingResult:
     """Register the bundles; the candidate put forward becomes champion or challenger."""
-    versions = register(experiment, finished, registry, tracker)
+    versions = register(experiment, finished, registry, tracker, act)
     selected = made.leaderboard.selected
     if selected is None:
         return replace(made, versions=versions)
-    current, crowned = crown(registry, experiment.spec.name, versions[selected.name])
-    return replace(made, versions=versions, champion=current, crowned=crowned)
+    best, cost = versions[selected.name], finished[selected.name].measurements
+    made_of_it = crown(registry, experiment.project, best, cost, act)
+    return replace(
+        made, versions=versions, champion=made_of_it.champion, decision=made_of_it.decision
+    )
 
 
 def _candidates(project: Project, only: Sequence[str]) -> list[Candidate]:

@@ -16,10 +16,9 @@ from fairlead.errors import BundleError, RegistryUnavailableError, StorageError
 from fairlead.registry.records import ModelVersion
 from fairlead.registry.traffic import Traffic, read_traffic, write_traffic
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble
-from fairlead.testing.registry import sample_bundle
+from fairlead.testing.registry import point, sample_bundle
 from fairlead.workflows import follower as module
 from fairlead.workflows.follower import RETRY_S, Follower
-from fairlead.workflows.models import move_alias
 from fairlead.workflows.serve import Registered
 
 NAME = "iris"
@@ -133,7 +132,7 @@ def test_the_champion_alone_is_served_at_first(file: TableFile, registry: Regist
 def test_a_moved_alias_is_followed(file: TableFile, registry: Registry) -> None:
     following = follower(file, registry)
     following.look()
-    move_alias(registry, NAME, "champion", "3")
+    point(registry, NAME, "champion", "3")
     following.look()
     assert ways(file) == {"champion": ("3", 100.0)}
 
@@ -204,7 +203,7 @@ def test_a_registry_that_goes_away_and_comes_back_is_a_trouble_for_so_long(
     following.look()
     told = troubles(file), ways(file)
     registry.away = False
-    move_alias(registry, NAME, "champion", "2")
+    point(registry, NAME, "champion", "2")
     following.look()
     assert told == (["registry_unavailable"], {"champion": ("1", 100.0)})
     assert (troubles(file), ways(file)) == ([], {"champion": ("2", 100.0)})
@@ -230,7 +229,7 @@ def test_a_damaged_bundle_is_fetched_again_after_a_minute_and_not_before(
     registry.damaged = {3}
     following = follower(file, registry)
     following.look()
-    move_alias(registry, NAME, "champion", "3")
+    point(registry, NAME, "champion", "3")
     following.look()
     clock.now += RETRY_S - 1
     following.look()
@@ -250,7 +249,7 @@ def test_a_damaged_challenger_leaves_its_share_to_the_champion(
     following = follower(file, registry, traffic=SPLIT)
     assert following.look() == {}
     before = ways(file)
-    move_alias(registry, NAME, "champion", "3")
+    point(registry, NAME, "champion", "3")
     following.look()
     (trouble,) = file.read().troubles
     assert (before, ways(file)) == ({"champion": ("1", 90.0)}, {"champion": ("3", 90.0)})
@@ -265,8 +264,8 @@ def test_the_challenger_that_was_served_stays_where_the_next_one_cannot_be_had(
     following = follower(file, registry, traffic=SPLIT)
     following.look()
     setattr(registry, fault, {3})
-    move_alias(registry, NAME, "challenger", "3")
-    move_alias(registry, NAME, "champion", "2")
+    point(registry, NAME, "challenger", "3")
+    point(registry, NAME, "champion", "2")
     following.look()
     assert ways(file) == {"champion": ("2", 90.0), "challenger": ("2", 10.0)}
     assert file.read().troubles[0].what.startswith("version 2 stays as challenger: ")
@@ -275,7 +274,7 @@ def test_the_challenger_that_was_served_stays_where_the_next_one_cannot_be_had(
 def test_what_was_served_stays_after_a_new_start_too(file: TableFile, registry: Registry) -> None:
     follower(file, registry, traffic=SPLIT).look()
     registry.damaged = {3}
-    move_alias(registry, NAME, "challenger", "3")
+    point(registry, NAME, "challenger", "3")
     follower(file, registry, traffic=SPLIT).look()
     assert ways(file) == {"champion": ("1", 90.0), "challenger": ("2", 10.0)}
 
@@ -286,8 +285,8 @@ def test_a_champion_that_cannot_be_had_does_not_hold_the_challenger_back(
     following = follower(file, registry, traffic=SPLIT)
     following.look()
     registry.damaged = {3}
-    move_alias(registry, NAME, "champion", "3")
-    move_alias(registry, NAME, "challenger", "1")
+    point(registry, NAME, "champion", "3")
+    point(registry, NAME, "challenger", "1")
     assert following.look() == {}
     assert ways(file) == {"champion": ("1", 90.0), "challenger": ("1", 10.0)}
 
@@ -329,7 +328,7 @@ def test_each_version_that_cannot_be_had_is_told_once(
     following = follower(file, registry, traffic=SPLIT)
     for _ in range(3):
         following.look()
-    move_alias(registry, NAME, "challenger", "3")
+    point(registry, NAME, "challenger", "3")
     for _ in range(3):
         following.look()
     told = [str(vars(record)["what"]).splitlines()[-1].strip() for record in caplog.records]
@@ -350,7 +349,7 @@ def test_an_operators_change_stays_until_the_registry_wants_something_else(
     file.edit(lambda table: msgspec.structs.replace(table, models={NAME: changed}))
     following.look()
     kept = ways(file)
-    move_alias(registry, NAME, "challenger", "3")
+    point(registry, NAME, "challenger", "3")
     following.look()
     assert kept == {"champion": ("1", 1.0), "challenger": ("2", 1.0)}
     assert ways(file) == {"champion": ("1", 90.0), "challenger": ("3", 10.0)}
@@ -431,7 +430,7 @@ def test_what_was_unloaded_by_request_does_not_come_back_by_itself(
     following.look()
     unloaded = file.read().models
     file.edit(lambda _: Table({}, unloaded=unloaded))
-    move_alias(registry, NAME, "champion", "2")
+    point(registry, NAME, "champion", "2")
     following.look()
     table = file.read()
     assert table.models == {}

@@ -10,7 +10,8 @@ import pytest
 from fairlead.adapters.memory_registry import MemoryRegistry
 from fairlead.project.loading import Project
 from fairlead.readiness.records import Score, Verdict
-from fairlead.registry.promotion import promote
+from fairlead.registry.champions import remember
+from fairlead.testing.registry import point
 from fairlead.workflows.load import load
 from fairlead.workflows.score import score
 from fairlead.workflows.standing import champion_of
@@ -68,7 +69,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, registry: MemoryRegistry) 
     train(project, registry=registry, only=["tree"], jobs=1)
     ledger = ledger_of(project.root)
     canary(registry, ledger, "flats", "challenger", actor="ada@host", steps=(5, 100), every_s=0)
-    promote(registry, "flats", 2)
+    point(registry, "flats", "champion", "2")
+    remember(registry, "flats", 1)
     return project
 
 
@@ -100,14 +102,14 @@ def test_history_and_ledger_are_read(scores: list[Score]) -> None:
     assert former.points == 0.5
     assert former.text.startswith("flats version 1 (ridge) is sound")
     assert first_share.points == 0.5
-    assert first_share.text.startswith("5 % of the traffic first, entry 1 of the ledger; no answer")
+    assert first_share.text.startswith("5 % of the traffic first, entry 6 of the ledger; no answer")
 
 
 def test_what_is_of_another_training_or_was_changed_does_not_count(
     scores: list[Score], project: Project, registry: MemoryRegistry
 ) -> None:
     assert "not shown to be needed" in verdict(scores[0], "data_2").text
-    promote(registry, "flats", 1)
+    point(registry, "flats", "champion", "1")
     path = ledger_of(project.root).path
     path.write_bytes(path.read_bytes().replace(b"ada@host", b"eve@host"))
     other = score(project, registry)

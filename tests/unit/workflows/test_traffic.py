@@ -15,10 +15,8 @@ from fairlead.errors import (
     TrafficError,
 )
 from fairlead.registry.ledger import Ledger
-from fairlead.registry.promotion import promote
 from fairlead.registry.traffic import NOTE, Traffic, read_traffic
-from fairlead.testing.registry import sample_bundle
-from fairlead.workflows.models import move_alias
+from fairlead.testing.registry import point, sample_bundle
 from fairlead.workflows.traffic import (
     abort_canary,
     canary,
@@ -55,8 +53,8 @@ def registry(bundle: Path) -> Registry:
     registry = Registry()
     for _ in range(3):
         registry.register(NAME, bundle)
-    promote(registry, NAME, 1)
-    move_alias(registry, NAME, "challenger", "2")
+    point(registry, NAME, "champion", "1")
+    point(registry, NAME, "challenger", "2")
     return registry
 
 
@@ -209,7 +207,7 @@ def test_a_canary_does_not_go_on_with_another_challenger(
     registry: Registry, ledger: Ledger
 ) -> None:
     def retrain(seconds: float) -> None:
-        move_alias(registry, NAME, "challenger", "3")
+        point(registry, NAME, "challenger", "3")
 
     with pytest.raises(TrafficError, match="iris version 2 is no longer what it was"):
         canary(registry, ledger, NAME, "challenger", steps=(5, 25), sleep=retrain, **ADA)
