@@ -100,8 +100,6 @@ def test_the_history_tells_what_was_decided_and_notices_what_was_changed(project
     kinds = [each["kind"] for each in entries]
     assert kinds[:2] == ["alias", "alias"]
     assert kinds[-4:] == ["decision", "decision", "promotion", "rollback"]
-    assert "promotion, forced" in fairlead("history", cwd=project).stdout
-    assert f"{len(kinds)} entries" in fairlead("history", "verify", cwd=project).stdout
     ledger = project / ".fairlead" / "ledger.jsonl"
     kept = ledger.read_bytes()
     ledger.write_bytes(b"".join(kept.splitlines(keepends=True)[:-1]))
