@@ -104,14 +104,10 @@ class Ledger:
             write_head(self.head_path, replace(head, pending=left))
 
     def pending(self) -> tuple[Entry, ...]:
-        """The entries that may not have taken effect: their writer was stopped, or is at it.
-
-        Raises:
-            LedgerError: a line cannot be read.
-        """
+        """The entries that may not have taken effect: their writer was stopped, or is at it."""
         lines, _, head = self._lines()
         left = set(_pending(head or self._head(lines), lines))
-        return tuple(entry for entry in self.entries() if entry.sequence in left)
+        return tuple(entry for entry in self.readable() if entry.sequence in left)
 
     def entries(self, model: str | None = None) -> tuple[Entry, ...]:
         """All decisions, or those on one model, the latest last.
@@ -125,6 +121,11 @@ class Ledger:
                 raise LedgerError(self.path, number, UNREADABLE)
             found.append(entry_of(line))
         return tuple(entry for entry in found if model in (None, entry.model))
+
+    def readable(self, model: str | None = None) -> tuple[Entry, ...]:
+        """The same without the lines that cannot be read: no reason to stop a rollback."""
+        lines = [line for line in self._lines()[0] if fault_of(line) != UNREADABLE]
+        return tuple(each for each in map(entry_of, lines) if model in (None, each.model))
 
     def verify(self, witness: Head | None = None) -> int:
         """Check every line and its place, and count them.

@@ -66,12 +66,8 @@ def aliases_of(registry: ModelRegistry, name: str) -> dict[str, int]:
 
 
 def known_aliases(ledger: Ledger, name: str) -> dict[str, int] | None:
-    """The same as the ledger has them; None if it has nothing on the model's aliases.
-
-    Raises:
-        LedgerError: the ledger cannot be read.
-    """
-    moves = [moved(entry) for entry in ledger.entries(name) if moved(entry) is not None]
+    """The same as the ledger has them; None if it has nothing on the model's aliases."""
+    moves = [moved(entry) for entry in ledger.readable(name) if moved(entry) is not None]
     if not moves:
         return None
     state: dict[str, int | None] = {}
@@ -160,13 +156,12 @@ def reconcile(
         that was made behind Fairlead's back, `found` for what there was before the first entry.
 
     Raises:
-        LedgerError: the ledger cannot be read.
         RegistryUnavailableError: the registry does not answer.
     """
     with alone(ledger):
-        last = len(ledger.entries())
+        last = len(ledger.readable())
         settle(registry, ledger, name, now)
-        return ledger.entries()[last:]
+        return ledger.readable()[last:]
 
 
 def settle(registry: ModelRegistry, ledger: Ledger, name: str, now: datetime) -> tuple[Entry, ...]:

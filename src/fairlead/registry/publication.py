@@ -31,7 +31,7 @@ def publish(registry: ModelRegistry, ledger: Ledger, name: str) -> None:
     """
     notes = registry.notes(name)
     wanted = {_witness(ledger.path): ledger.head().to_json()}
-    entries = ledger.entries(name)
+    entries = ledger.readable(name)
     undone = {each.before["entry"] for each in entries if each.kind == UNDONE}
     promoted = {
         each.after.get("decision")

@@ -137,3 +137,10 @@ def test_an_alias_of_no_version_leaves_no_entry(registry: Stopped, ledger: Ledge
     with pytest.raises(ModelVersionNotFoundError):
         move_alias(registry, ledger, NAME, "staging", 9, ADA)
     assert kinds(ledger) == []
+
+
+def test_a_damaged_ledger_keeps_nobody_from_going_back(registry: Stopped, ledger: Ledger) -> None:
+    _, *others = ledger.path.read_bytes().splitlines(keepends=True)
+    ledger.path.write_bytes(b"".join([b"no json\n", *others]))
+    assert rollback(registry, ledger, NAME, ADA).version == 1
+    assert ledger.readable()[-1].kind == "rollback"
