@@ -1,4 +1,7 @@
-"""Deletes what the prediction log has kept for long enough, while services write to it."""
+"""Deletes what the prediction log has kept for long enough, while services write to it.
+
+Labels are kept as long as predictions, from when they came: they outlive what they are of.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from fairlead.serving.prediction_segments import claimed, files
+from fairlead.serving.labels import label_files
+from fairlead.serving.prediction_segments import STAMP, claimed, files
 
 log = logging.getLogger(__name__)
 
 DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
+DAY_MORE = timedelta(days=1)
 EVERY_S = 3600.0
 
 
@@ -34,6 +39,8 @@ class Deleted(NamedTuple):
 def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
     """Delete what is older than so many days, the oldest first; never what is being written.
 
+    Labels count from when they came, and are kept a day longer.
+
     Several processes may do it at once, and write, compact and query meanwhile.
 
     Args:
@@ -52,6 +59,8 @@ def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
     ]
     old = [(f"{day:%Y%m%d}", path) for day, parent in over for path in _content(parent)]
     old += [(each.stem, each.path) for each in files(folder) if each.began <= limit]
+    # A day more: no label goes before the prediction that it is of.
+    old += [(f"{began:{STAMP}}", path) for began, path in label_files(folder, limit - DAY_MORE)]
     deleted, reasons = 0, []
     for _, path in sorted(old):
         try:

@@ -28,6 +28,7 @@ from fairlead.serving.addresses import url_of
 from fairlead.serving.exchange import Answer
 from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
+from fairlead.serving.label_log import LabelLog
 from fairlead.serving.loading import Loader
 from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
 from fairlead.serving.memory import keep_large_apart, release
@@ -271,6 +272,8 @@ def serve(
         retention.close()
     if service.log is not None:
         service.log.close()
+    if service.labels is not None:
+        service.labels.close()
     log.info("stopped")
     return 0 if served else EXIT_BUNDLE
 
@@ -284,7 +287,7 @@ def make_gateway(
         ExtraMissingError: a setting needs an extra that is not installed.
         SettingsError: a variable of OpenTelemetry has an illegal value.
     """
-    tracing = predictions = None
+    tracing = predictions = labels = None
     if settings.traces:
         # The SDK takes time to import, and few services trace.
         from fairlead.serving.tracing import Tracing
@@ -297,8 +300,9 @@ def make_gateway(
             mask=frozenset(settings.prediction_log_mask),
             omit=frozenset(settings.prediction_log_omit),
         )
+        labels = LabelLog(settings.prediction_log)
     snapshots = Snapshots(state / STATS, worker_id)
-    service = Service(settings, Recorder(), snapshots, predictions)
+    service = Service(settings, Recorder(), snapshots, predictions, labels)
     lines = RequestLines(writer, enabled=settings.log_level in ("debug", "info"))
 
     def record(deployment: Deployment, request_id: str, answer: Answer, seconds: float) -> None:
