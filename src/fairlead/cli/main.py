@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import log, models, projects, serving, traffic
+from fairlead.cli import labels, log, models, projects, serving, traffic
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -37,6 +37,7 @@ app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
 app.add_typer(traffic.traffic, name="traffic")
 app.add_typer(log.log, name="log")
+app.add_typer(labels.labels, name="labels")
 app.command()(projects.init)
 app.command()(projects.adopt)
 app.command()(projects.check)

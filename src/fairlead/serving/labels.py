@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from msgspec import Struct
 from fairlead.data.contract import Contract
 from fairlead.project.columns import ColumnSpec, Task
 from fairlead.serving.errors import Problem, RequestRefusedError, unprocessable
-from fairlead.serving.prediction_segments import FINISHED, files, folder_name
+from fairlead.serving.prediction_segments import FINISHED, folder_name
 from fairlead.serving.rows import SHOWN_EXTRAS, not_a_list, not_an_object, not_permitted
 from fairlead.serving.values import Location, ValueRefusedError, value_reader
 
@@ -79,26 +78,20 @@ def labels_of(folder: Path, model: str) -> Path:
     return folder / folder_name(model) / LABELS
 
 
-def label_files(folder: Path, until: datetime) -> list[tuple[datetime, Path]]:
-    """Files of labels of all models that were begun until then, with when they were.
+def label_files(folder: Path, model: str | None = None) -> list[Path]:
+    """The files of labels of a model, or of all.
 
     Args:
         folder: of the prediction log.
-        until: UTC.
-
-    Raises:
-        OSError: the folder cannot be read.
+        model: name that it is served under.
     """
-    found = [
-        (each.began, each.path)
-        for labels in folder.glob(f"*/{LABELS}")
-        for each in files(labels.parent, LABELS)
+    names = [folder_name(model)] if model is not None else [path.name for path in folder.glob("*")]
+    return [
+        path
+        for name in names
+        for pattern in (f"{FEEDBACK}/*{FINISHED}", f"{IMPORTED}/*{FINISHED}")
+        for path in sorted((folder / name / LABELS).glob(pattern))
     ]
-    for path in folder.glob(f"*/{LABELS}/{IMPORTED}/*{FINISHED}"):
-        header = header_of(path)
-        if header is not None:
-            found.append((datetime.fromtimestamp(header.began / 1e6, UTC), path))
-    return [(began, path) for began, path in found if began <= until]
 
 
 def header_of(path: Path) -> LabelHeader | None:

@@ -12,13 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from fairlead.serving.labels import label_files
+from fairlead.serving.labels import header_of, label_files
 from fairlead.serving.prediction_segments import STAMP, claimed, files
 
 log = logging.getLogger(__name__)
 
 DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
-DAY_MORE = timedelta(days=1)
 EVERY_S = 3600.0
 
 
@@ -60,7 +59,7 @@ def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
     old = [(f"{day:%Y%m%d}", path) for day, parent in over for path in _content(parent)]
     old += [(each.stem, each.path) for each in files(folder) if each.began <= limit]
     # A day more: no label goes before the prediction that it is of.
-    old += [(f"{began:{STAMP}}", path) for began, path in label_files(folder, limit - DAY_MORE)]
+    old += _old_labels(folder, limit - timedelta(days=1))
     deleted, reasons = 0, []
     for _, path in sorted(old):
         try:
@@ -114,6 +113,16 @@ class Retention:
         if done.failed:
             fields = {"files": done.failed, "reason": done.reason}
             log.error("predictions_not_deleted", extra=fields)
+
+
+def _old_labels(folder: Path, limit: datetime) -> list[tuple[str, Path]]:
+    found = []
+    for path in label_files(folder):
+        header = header_of(path)
+        if header is not None and header.began <= limit.timestamp() * 1e6:
+            began = datetime.fromtimestamp(header.began / 1e6, UTC)
+            found.append((f"{began:{STAMP}}", path))
+    return found
 
 
 def _day(folder: Path) -> datetime | None:
