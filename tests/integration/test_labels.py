@@ -118,6 +118,7 @@ def test_a_labelled_row_is_what_the_model_was_given_and_said(
     )
     assert {*found.versions.tolist(), *found.routes.tolist()} == {"3", "champion"}
     assert found.times.tolist() == sorted(found.times.tolist())
+    assert found.labelled_at is not None
     assert (found.labelled_at > found.times).all()
 
 
@@ -261,6 +262,7 @@ def test_a_file_is_imported_once_in_whatever_form(tmp_path: Path) -> None:
     assert len(label_files(tmp_path)) == 1
     found = rows_of(tmp_path)
     assert dict(zip(found.ids.tolist(), found.label.tolist(), strict=True)) == {"r1": 0, "r2": 1}
+    assert found.labelled_at is not None
     assert 1_795_521_600_000_000 in found.labelled_at.tolist()
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import labels, log, models, projects, serving, traffic
+from fairlead.cli import labels, log, models, projects, quality, serving, traffic
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -47,6 +47,7 @@ app.command()(projects.score)
 app.command()(models.reproduce)
 app.command()(projects.report)
 app.command()(projects.schema)
+app.command()(quality.quality)
 app.command()(serving.serve)
 
 

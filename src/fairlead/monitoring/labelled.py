@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ class LabelledRows:
         classes: of the contract; empty for a regression.
         absent: columns without a single value in these rows: left out of the log, masked, or
             always missing.
-        labelled_at: shape (n,), when the truth was known, or came, if that was not said.
+        labelled_at: shape (n,), when the truth was known, or came, if that was not said; as
+            `times`.
     """
 
     ids: NDArray[np.str_]
@@ -45,7 +46,7 @@ class LabelledRows:
     label: NDArray[Any]
     classes: tuple[str, ...]
     absent: tuple[str, ...] = ()
-    labelled_at: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    labelled_at: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
