@@ -155,10 +155,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     if not (options.bundle or options.state or settings.model_control):
         parser.error("expected --bundle or --state, for no model may be loaded by request")
-    given = {"host": options.host, "port": options.port}
-    settings = settings.model_copy(
-        update={name: value for name, value in given.items() if value is not None}
-    )
+    given = {"host": options.host, "port": options.port, "prediction_log": options.log}
+    update = {name: value for name, value in given.items() if value is not None}
+    if options.no_log:
+        update["prediction_log"] = None
+    settings = settings.model_copy(update=update)
     writer = LineWriter()
     configure_logging(settings.log_level, writer)
     try:
@@ -345,6 +346,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--state", type=Path, help=f"folder of {TABLE}, to be followed")
     parser.add_argument("--host", help="address to listen on (FAIRLEAD_HOST)")
     parser.add_argument("--port", type=_port, help="port, 0 for a free one (FAIRLEAD_PORT)")
+    predictions = parser.add_mutually_exclusive_group()
+    predictions.add_argument("--log", type=Path, help="prediction log (FAIRLEAD_PREDICTION_LOG)")
+    predictions.add_argument("--no-log", action="store_true", help="log no predictions")
     parser.add_argument("--fd", type=int, help="listening socket to take over")
     parser.add_argument("--parent", type=int, help="process without which it stops")
     parser.add_argument("--id", default="0", help="of this worker among its siblings")
