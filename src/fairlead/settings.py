@@ -73,7 +73,7 @@ class Settings(BaseModel):
     admin_token: SecretStr | None = None
     """Bearer token of the admin routes; without one there are none."""
     prediction_log: Path | None = None
-    """Folder of the prediction log; without one, one project that is served logs beside its file."""
+    """Folder of the prediction log; without one, a served project logs beside its file."""
     prediction_log_sample: float = Field(default=1.0, ge=0, le=1)
     """Share of the requests that are logged."""
     prediction_log_mask: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
