@@ -63,7 +63,9 @@ def labelled_sql(
     }
     found |= {f"q{index}": _share(label) for index, label in enumerate(classes)}
     coded = {
-        name: f"list_position({texts(classes)}, {name}) - 1" if classes else f"{name}::DOUBLE"
+        name: f"list_position({texts(classes)}, {name}::VARCHAR) - 1"
+        if classes
+        else f"try_cast({name} AS DOUBLE)"
         for name in ("prediction", "label")
     }
     of_x = "".join(f", {value} AS {name}" for name, value in found.items())

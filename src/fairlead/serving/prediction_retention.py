@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from fairlead.serving.labels import header_of, label_files
+from fairlead.serving.labels import IMPORTED, LABELS, header_of, label_files
 from fairlead.serving.prediction_segments import STAMP, claimed, files
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,11 @@ def _old_labels(folder: Path, limit: datetime) -> list[tuple[str, Path]]:
         if header is not None and header.began <= limit.timestamp() * 1e6:
             began = datetime.fromtimestamp(header.began / 1e6, UTC)
             found.append((f"{began:{STAMP}}", path))
+    # What an import has left that was killed.
+    for path in folder.glob(f"*/{LABELS}/{IMPORTED}/.*.part"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime <= limit.timestamp():
+                found.append(("", path))
     return found
 
 
