@@ -15,7 +15,7 @@ import numpy as np
 
 from fairlead.data.contract import SHOWN_ROWS, Contract, violation
 from fairlead.data.encoding import Fault, encode, violations
-from fairlead.errors import ContractError, StorageError, Violation
+from fairlead.errors import ContractError, DataInvalidError, StorageError, Violation
 from fairlead.project.columns import ColumnSpec
 from fairlead.serving.label_log import sync_folder
 from fairlead.serving.labels import (
@@ -68,27 +68,26 @@ class Imported:
     is_written: bool
 
 
-def read_labels(table: Mapping[str, Sequence[Any]], contract: Contract, source: str) -> list[Label]:
+def read_labels(
+    table: Mapping[str, Sequence[Any]], contract: Contract, source: Path
+) -> list[Label]:
     """Check a table of labels by a model's contract: all rows, or none.
 
     Args:
         table: `prediction_id`, `label` and maybe `time` -> values; numbers may be texts.
         contract: of the model.
-        source: what the table is called in an error.
+        source: the file, for errors.
 
     Raises:
-        ContractError: a column is not there, or rows break a rule; they are counted from 1.
+        DataInvalidError: it has other columns, or no rows.
+        ContractError: rows break a rule; they are counted from 1.
     """
-    rows = max((len(values) for values in table.values()), default=0)
-    every = np.arange(rows)
-    faults = [Fault(name, "present", every) for name in (ID, LABEL) if name not in table] + [
-        Fault(name, f"left out: there are {ID}, {LABEL} and {TIME}", every)
-        for name in table
-        if name not in (ID, LABEL, TIME)
-    ]
-    if faults or not rows:
-        faults = faults or [Fault(ID, "there: the file has no rows", every)]
-        raise ContractError(source, tuple(map(_from_one, faults)))
+    names = ", ".join(table) or "none"
+    if not {ID, LABEL} <= table.keys() <= {ID, LABEL, TIME}:
+        raise DataInvalidError(source, f"the columns {names}", f"{ID}, {LABEL} and maybe {TIME}")
+    rows = len(table[ID])
+    if not rows:
+        raise DataInvalidError(source, "no rows", "at least one")
     column = label_column(contract)
     columns = {LABEL: column, TIME: ColumnSpec(type="datetime", nullable=True)}
     declared = {
@@ -97,14 +96,17 @@ def read_labels(table: Mapping[str, Sequence[Any]], contract: Contract, source: 
     values = {LABEL: [_typed(value, column) for value in table[LABEL]]}
     values |= {TIME: [value or None for value in table[TIME]]} if TIME in table else {}
     X, faults = encode(declared, values, rows)
-    named = {fault.column for fault in faults}
-    faults += [each for each in violations(declared, X) if each.column not in named]
+    told = {fault.column: fault.rows for fault in faults}
+    for each in violations(declared, X):
+        # What is of another type is NaN by now, which is not missing.
+        left = np.setdiff1d(each.rows, told.get(each.column, each.rows[:0]))
+        faults += [Fault(each.column, each.rule, left)] if len(left) else []
     wrong = [row for row, value in enumerate(table[ID]) if not is_prediction_id(value)]
     if wrong:
         rule = f"1 to {LONGEST_ID} visible ASCII characters"
         faults.insert(0, Fault(ID, rule, np.array(wrong)))
     if faults:
-        raise ContractError(source, tuple(map(_from_one, faults)))
+        raise ContractError(str(source), tuple(map(_from_one, faults)))
     labels = [column.values[int(x)] for x in X[:, 0]] if column.values else X[:, 0].tolist()
     times = map(microseconds, X[:, 1].tolist())
     return [Label(*each) for each in zip(table[ID], labels, times, strict=True)]

@@ -131,7 +131,7 @@ def import_file(
     """
     if not path.is_file():
         raise DataMissingError(path, "name a CSV, Parquet or JSON lines file")
-    labels = read_labels(read(path), contract, str(path))
+    labels = read_labels(read(path), contract, path)
     return import_labels(folder, model, contract, labels, source=source, now=now, dry_run=dry_run)
 
 

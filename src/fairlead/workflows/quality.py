@@ -224,8 +224,10 @@ def cuts_of(spec: ProjectSpec, bundle: Bundle, rows: LabelledRows) -> Sequence[C
     cuts = []
     for name in spec.evaluation.slices:
         if name in columns and name not in rows.absent:
-            learned = sketches.get(name, {}).get("quantiles") or known[name].tolist()
-            both = np.concatenate([known[name], np.array(learned, np.float64)])
+            # None where it overflowed; of a category there are none.
+            quantiles = sketches.get(name, {}).get("quantiles") or known[name].tolist()
+            learned = np.array([each for each in quantiles if each is not None])
+            both = np.concatenate([known[name], learned])
             train = np.arange(len(rows), len(both))
             cuts.append(cut(name, columns[name], both, train).of(np.arange(len(rows))))
     if not set(rows.absent) & set(columns):
