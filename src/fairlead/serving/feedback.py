@@ -32,27 +32,31 @@ NOWHERE = (
     "set FAIRLEAD_PREDICTION_LOG"
 )
 UNWRITABLE = "the labels could not be written; none of them is kept, send them again later"
-INLINE_BYTES = 8 * 1024
-"""A larger body is checked in a thread: it takes some 20 µs a KiB, and predictions wait for it."""
+INLINE_BYTES = 1024
+"""A larger body is checked in a thread: a label takes up to 30 µs, and predictions wait for it."""
 EXAMPLE_ID = "9d3f1c7a5b2e4860"
 
 
 def feedback_routes(service: Service) -> APIRouter:
     """The routes; each answers 404 where there is no prediction log."""
     router = APIRouter(default_response_class=Response, include_in_schema=False)
+    # The routes are made anew with each generation of models.
+    readers: dict[str, LabelReader] = {}
 
     @router.post(PATHS[0])
     async def feedback(request: Request) -> Response:
-        return await _take(service, None, request)
+        return await _take(service, None, request, readers)
 
     @router.post(PATHS[1])
     async def named_feedback(name: str, request: Request) -> Response:
-        return await _take(service, name, request)
+        return await _take(service, name, request, readers)
 
     return router
 
 
-async def _take(service: Service, name: str | None, request: Request) -> Response:
+async def _take(
+    service: Service, name: str | None, request: Request, readers: dict[str, LabelReader]
+) -> Response:
     """Answer when the labels are on the disk; the event loop never waits for that."""
     model, writer = model_of(service, name), service.labels
     if writer is None:
@@ -65,11 +69,15 @@ async def _take(service: Service, name: str | None, request: Request) -> Respons
         raise overloaded()
     most = service.settings.max_rows
     count = service.recorder.count
+    reader = readers.get(model.name)
+    if reader is None:
+        contract = model.primary.predictor.bundle.contract
+        reader = readers.setdefault(model.name, LabelReader(contract, classes_of(model)))
     try:
         if len(text) > INLINE_BYTES:
-            lines = await asyncio.to_thread(_read, model, writer, text, most)
+            lines = await asyncio.to_thread(_read, reader, writer, text, most)
         else:
-            lines = _read(model, writer, text, most)
+            lines = _read(reader, writer, text, most)
     except RequestRefusedError:
         count("labels", model=model.name, outcome="refused")
         raise
@@ -83,14 +91,13 @@ async def _take(service: Service, name: str | None, request: Request) -> Respons
     return as_json({"accepted": len(lines)})
 
 
-def _read(model: Model, writer: LabelLog, text: bytes, most: int) -> list[LabelLine]:
+def _read(reader: LabelReader, writer: LabelLog, text: bytes, most: int) -> list[LabelLine]:
     try:
         sent = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise not_json(str(error)) from None
-    contract = model.primary.predictor.bundle.contract
     number = len(sent["labels"]) if isinstance(sent, dict) and _is_list(sent) else 1
-    return LabelReader(contract, classes_of(model)).read(sent, most, writer.times(number))
+    return reader.read(sent, most, writer.times(number))
 
 
 def _is_list(sent: Mapping[str, Any]) -> bool:
