@@ -73,7 +73,7 @@ class Settings(BaseModel):
     admin_token: SecretStr | None = None
     """Bearer token of the admin routes; without one there are none."""
     prediction_log: Path | None = None
-    """Folder of the prediction log; without one nothing is logged."""
+    """Folder of the prediction log; without one, a served project logs beside its file."""
     prediction_log_sample: float = Field(default=1.0, ge=0, le=1)
     """Share of the requests that are logged."""
     prediction_log_mask: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
@@ -81,7 +81,7 @@ class Settings(BaseModel):
     prediction_log_omit: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Columns that are not logged at all."""
     prediction_log_days: int = Field(default=7, ge=1)
-    """Days that logged predictions are kept; a service deletes older ones by itself."""
+    """Days that predictions and labels are kept; a service deletes older ones by itself."""
     traces: bool = False
     """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
     cache: Path | None = None

@@ -41,6 +41,11 @@ def model_registry(root: Path) -> MlflowRegistry:
     return MlflowRegistry(tracking_uri(root))
 
 
+def registry_or_none(root: Path) -> MlflowRegistry | None:
+    """The registry of a project; None where MLflow is not installed."""
+    return model_registry(root) if find_spec("mlflow") is not None else None
+
+
 def run_tracker(project: Project) -> MlflowTracker:
     """Where a project's runs are logged.
 
@@ -179,7 +184,7 @@ def reproduce(
         return workflow.reproduce(
             project,
             version,
-            registry=model_registry(project.root) if find_spec("mlflow") is not None else None,
+            registry=registry_or_none(project.root),
             mirror=settings.data_mirror,
             checkout=checkout,
             jobs=jobs or settings.jobs,
@@ -203,5 +208,4 @@ def score(project: Project, *, settings: Settings | None = None) -> Score:
     """
     from fairlead.workflows import score as workflow
 
-    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
-    return workflow.score(project, registry, settings or read_settings())
+    return workflow.score(project, registry_or_none(project.root), settings or read_settings())

@@ -21,7 +21,11 @@ from fairlead.workflows.load import load
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "reference").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "reference").glob("*.md")),
+    ROOT / "docs" / "how-to" / "bring-labels-back.md",
+]
 BLOCK = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SERVED = re.compile(r"^(?:\$ )?fairlead serve projects/(\w+)", re.MULTILINE)
 CURL = re.compile(r"^(?:\$ )?(?=curl )", re.MULTILINE)
@@ -29,7 +33,7 @@ SPOKEN_TO = "localhost:8000"
 CANDIDATES = {"iris": "lda", "housing": "ridge"}
 """Project -> the candidate that answers here: a quick one."""
 PATIENCE_S = 60
-PREDICTED = {"prediction", "predictions", "results", "outputs"}
+PREDICTED = {"prediction", "predictions", "results", "outputs", "accepted"}
 
 
 def calls_of(block: str) -> Iterator[list[str]]:
@@ -64,6 +68,7 @@ def shown() -> Iterator[Any]:
 @contextmanager
 def serving(bundle: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "fairlead.serving.worker", "--bundle", str(bundle)]
+    command += ["--log", str(bundle.parent.parent / "predictions")]
     with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         try:

@@ -10,11 +10,20 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from fairlead.bundle.reading import load_bundle
+from fairlead.cli.main import app
+from fairlead.serving.prediction_log import PredictionLog
+from fairlead.wiring import registry_or_none
+from fairlead.workflows.load import load
+from fairlead.workflows.read import read
+from fairlead.workflows.standing import champion_of
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -334,3 +343,58 @@ def test_the_served_model_is_picked_without_a_code_change(
         finally:
             service.terminate()
             assert service.wait(20) == 0
+    assert [*(project / ".fairlead/predictions/iris").glob("*/*.jsonl")]
+
+
+def log_predictions(project: Path, folder: Path, rows: int, labelled: int) -> Path:
+    """Predictions of the champion in a log, and a CSV with labels of the first ones."""
+    loaded = load(project)
+    bundle, _ = champion_of(loaded, registry_or_none(project))
+    assert bundle is not None
+    dataset = read(loaded)
+    drawn = np.random.default_rng(42).integers(0, len(dataset.X), rows)
+    log = PredictionLog(folder / "log")
+    target = log.target(bundle.name, "1", bundle.digest, bundle.contract)
+    X = dataset.X[drawn]
+    log.add(target, "r", "champion", X, bundle.score(X), 1e-4, range(rows))
+    log.close()
+    truth = enumerate(dataset.y[drawn[:labelled]])
+    lines = [f"r-{place},{bundle.contract.classes[int(code)]}\n" for place, code in truth]
+    file = folder / "labels.csv"
+    file.write_text("prediction_id,label\n" + "".join(lines))
+    return file
+
+
+def test_a_file_of_labels_becomes_a_figure_and_a_picture(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("duckdb")
+    monkeypatch.setenv("FAIRLEAD_PREDICTION_LOG", str(tmp_path / "log"))
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(*words: str) -> Any:
+        done = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    bring = ("labels", "import", str(log_predictions(project, tmp_path, 400, 300)))
+    before = run("quality", "--window", "1h")["qualities"][0]
+    tried, first, again = run(*bring, "--dry-run"), run(*bring), run(*bring)
+    counts = run("labels", "status")
+    found = run("quality", "--window", "1h", "--picture")
+    picture = (project / ".fairlead" / "monitoring" / "quality.png").read_bytes()
+    assert (before["rows"], before["labelled"], before["measured"]) == (400, 0, None)
+    assert [(each["is_new"], each["is_written"]) for each in (tried, first, again)] == [
+        (True, False),
+        (True, True),
+        (False, False),
+    ]
+    assert (counts["labels"], counts["all"]["labelled"], counts["unmatched"]) == (300, 300, 0)
+    every, version = found["qualities"][:2]
+    assert (every["rows"], every["labelled"], version["version"]) == (400, 300, "1")
+    assert every["measured"]["low"] < every["measured"]["value"] <= every["measured"]["high"]
+    assert abs(every["measured"]["value"] - every["expected"]["value"]) < 0.05
+    assert abs(every["drop"]["value"]) < 0.05
+    assert len(found["history"]) == 12
+    assert picture.startswith(b"\x89PNG")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from queue import Queue
@@ -515,3 +515,30 @@ def test_a_worker_alone_deletes_predictions_that_are_too_old(
             assert time.monotonic() < until
             time.sleep(0.05)
         assert worker.stop() == 0
+
+
+def test_a_label_that_was_acknowledged_outlives_a_kill(bundle: Bundle, tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+
+    def send(url: str, caller: int) -> None:
+        with httpx2.Client(base_url=url, timeout=PATIENCE_S) as client, suppress(httpx2.HTTPError):
+            for number in range(10_000):
+                name = f"{caller}-{number}"
+                sent = {"prediction_id": name, "label": "setosa"}
+                if client.post("/feedback", json=sent).status_code == 200:
+                    acknowledged.append(name)
+
+    with running(bundle.path, FAIRLEAD_PREDICTION_LOG=str(tmp_path)) as worker:
+        callers = [Thread(target=send, args=(worker.url, caller)) for caller in range(4)]
+        for each in callers:
+            each.start()
+        until = time.monotonic() + PATIENCE_S
+        while len(acknowledged) < 100:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        worker.process.kill()
+        for each in callers:
+            each.join(PATIENCE_S)
+    (segment,) = tmp_path.glob("flowers/labels/feedback/*.jsonl")
+    *lines, _ = segment.read_bytes().split(b"\n")
+    assert {*acknowledged} <= {json.loads(line)["id"] for line in lines[1:]}

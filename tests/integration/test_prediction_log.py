@@ -117,6 +117,7 @@ def documents(folder: Path) -> list[dict[str, Any]]:
     found = ask(folder, "SELECT * FROM predictions ORDER BY time, prediction_id", DuckdbLog())
     rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
     for row in rows:
+        assert (row.pop("label"), row.pop("labelled_at")) == (None, None)
         row["features"] = {name: row.pop(name) for name in ANIMALS.columns}
         if row["features"]["born"] is not None:
             row["features"]["born"] = row["features"]["born"].isoformat() + "+00:00"

@@ -51,7 +51,7 @@ def tail(
     """Show the newest predictions that are not compacted yet, one a line."""
     from fairlead.workflows.prediction_tail import LogReader
 
-    place = _folder(project, folder)[0]
+    place = folder_of(project, folder)[0]
     reader = LogReader(place, model)
     newest = reader.last(count)
     if not newest and not follow:
@@ -77,7 +77,7 @@ def query(
     """Answer a query over the logged predictions of a model, compacted or not."""
     from fairlead.workflows.prediction_log import ask
 
-    found = ask(_folder(project, folder)[0], sql, _database(), model)
+    found = ask(folder_of(project, folder)[0], sql, _database(), model)
     if as_json:
         typer.echo("[", nl=False)
         for number, row in enumerate(found.rows):
@@ -105,7 +105,7 @@ def compact(
     from fairlead.serving.prediction_retention import retain
     from fairlead.workflows.prediction_compaction import compact
 
-    place, settings = _folder(project, folder)
+    place, settings = folder_of(project, folder)
     kept = days or settings.prediction_log_days
     # In this order, for what is too old need not be compacted.
     deleted = retain(place, kept)
@@ -124,7 +124,8 @@ def compact(
         )
 
 
-def _folder(project: Path, folder: Path | None) -> tuple[Path, Settings]:
+def folder_of(project: Path, folder: Path | None) -> tuple[Path, Settings]:
+    """The folder of the log that a command's options mean, and the settings."""
     from fairlead.settings import read_settings
     from fairlead.workflows.prediction_log import predictions_of
 

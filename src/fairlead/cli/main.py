@@ -9,7 +9,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import governance, log, models, projects, serving, traffic
+from fairlead.cli import (
+    governance,
+    labels,
+    log,
+    models,
+    projects,
+    quality,
+    serving,
+    traffic,
+)
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -40,6 +49,7 @@ app.add_typer(log.log, name="log")
 app.add_typer(governance.history, name="history")
 app.command()(governance.promote)
 app.command()(governance.rollback)
+app.add_typer(labels.labels, name="labels")
 app.command()(projects.init)
 app.command()(projects.adopt)
 app.command()(projects.check)
@@ -49,6 +59,7 @@ app.command()(projects.score)
 app.command()(models.reproduce)
 app.command()(projects.report)
 app.command()(projects.schema)
+app.command()(quality.quality)
 app.command()(serving.serve)
 
 

@@ -50,6 +50,13 @@ def serve(
     poll: Annotated[
         float | None, typer.Option(min=0.05, help="Seconds between two looks; FAIRLEAD_POLL_S.")
     ] = None,
+    log: Annotated[
+        bool,
+        typer.Option(
+            help="Whether predictions are logged: to FAIRLEAD_PREDICTION_LOG, or for a project to "
+            "its .fairlead/predictions."
+        ),
+    ] = True,
 ) -> None:
     """Serve models over HTTP, and follow the registry."""
     from fairlead.serving.sagemaker_container import placed_models, sagemaker_settings
@@ -64,12 +71,14 @@ def serve(
         update={name: value for name, value in given.items() if value is not None}
     )
     found = find(targets or (["."] if placed is None else placed), model or settings.model)
+    place = found.prediction_log(settings, wanted=log)
+    settings = settings.model_copy(update={"prediction_log": place})
     if found.registered or settings.workers > 1 or default is not None:
         raise typer.Exit(_supervise(found, settings, default))
     command = [sys.executable, "-m", "fairlead.serving.worker"]
     for path in found.bundles:
         command += ["--bundle", str(path)]
-    command += ["--host", settings.host, "--port", str(settings.port)]
+    command += ["--host", settings.host, "--port", str(settings.port), *_logging(place)]
     errors().print(f"serving {len(found.bundles)} bundle(s), Ctrl-C to stop")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -138,13 +147,15 @@ def _run(
     listener.listen(BACKLOG)
     models = [*file.read().models]
     errors().print(f"serving {', '.join(models) or 'what is loaded by request'}, Ctrl-C to stop")
+    if settings.prediction_log is not None:
+        errors().print(f"predictions are logged to {settings.prediction_log} (--no-log does not)")
     writer = LineWriter()
     configure_logging(settings.log_level, writer)
     shutil.rmtree(state / STATS, ignore_errors=True)
 
     def command(name: str) -> list[str]:
         worker = [sys.executable, "-m", "fairlead.serving.worker", "--state", str(state)]
-        worker += ["--parent", str(os.getpid())]
+        worker += ["--parent", str(os.getpid()), *_logging(settings.prediction_log)]
         return [*worker, "--id", name, "--fd", str(listener.fileno())]
 
     supervisor = Supervisor(
@@ -178,6 +189,10 @@ def _run(
         if compaction is not None:
             compaction.stop()
         writer.close()
+
+
+def _logging(folder: Path | None) -> list[str]:
+    return ["--no-log"] if folder is None else ["--log", str(folder.resolve())]
 
 
 @bundle.command()

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from fairlead.serving.admin import admin_routes
 from fairlead.serving.errors import INTERNAL, Problem, RequestRefusedError
+from fairlead.serving.feedback import feedback_operations, feedback_routes
 from fairlead.serving.openapi import complete
 from fairlead.serving.operations import refuse
 from fairlead.serving.protocols import open_inference
@@ -52,12 +53,14 @@ def make_app(
         open_inference_routes(service),
         kserve_v1_routes(service),
         admin_routes(service),
+        feedback_routes(service),
     ):
         app.include_router(router)
     app.add_exception_handler(RequestRefusedError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(Exception, _refuse)
-    complete(app.openapi(), models, endpoints, service.settings.max_rows)
+    feedback = feedback_operations(service, models, default)
+    complete(app.openapi(), models, endpoints, feedback, service.settings.max_rows)
     return app
 
 

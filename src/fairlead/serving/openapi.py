@@ -74,6 +74,7 @@ def complete(
     document: dict[str, Any],
     models: Mapping[str, Model],
     endpoints: Mapping[str, Endpoint],
+    feedback: Mapping[str, tuple[str, JsonSchema]],
     max_rows: int,
 ) -> None:
     """Add what FastAPI does not know: the predictions, and what is served; take back its guesses.
@@ -82,6 +83,7 @@ def complete(
         document: made by FastAPI; changed in place.
         models: name -> model.
         endpoints: path -> what answers predictions there, and never reaches FastAPI.
+        feedback: path -> the model whose labels are taken there, and how.
         max_rows: most rows of a request.
     """
     bodies = _bodies(next(iter(models.values()))) if models else {}
@@ -110,6 +112,8 @@ def complete(
             **_scoped(operation.describe(way.deployment.predictor), name),
         }
         document["paths"][path] = {"post": entry}
+    for path, (name, described) in feedback.items():
+        document["paths"][path] = {"post": {"tags": [name], **_scoped(described, name)}}
 
 
 def _bodies(model: Model) -> dict[str, Any]:

@@ -1,15 +1,20 @@
-"""Deletes what the prediction log has kept for long enough, while services write to it."""
+"""Deletes what the prediction log has kept for long enough, while services write to it.
+
+Labels are kept as long as predictions, from when they came: they outlive what they are of.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from fairlead.serving.prediction_segments import claimed, files
+from fairlead.serving.labels import IMPORTED, LABELS, header_of, label_files
+from fairlead.serving.prediction_segments import STAMP, claimed, files
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +39,8 @@ class Deleted(NamedTuple):
 def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
     """Delete what is older than so many days, the oldest first; never what is being written.
 
+    Labels count from when they came, and are kept a day longer.
+
     Several processes may do it at once, and write, compact and query meanwhile.
 
     Args:
@@ -52,6 +59,8 @@ def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
     ]
     old = [(f"{day:%Y%m%d}", path) for day, parent in over for path in _content(parent)]
     old += [(each.stem, each.path) for each in files(folder) if each.began <= limit]
+    # A day more: no label goes before the prediction that it is of.
+    old += _old_labels(folder, limit - timedelta(days=1))
     deleted, reasons = 0, []
     for _, path in sorted(old):
         try:
@@ -105,6 +114,21 @@ class Retention:
         if done.failed:
             fields = {"files": done.failed, "reason": done.reason}
             log.error("predictions_not_deleted", extra=fields)
+
+
+def _old_labels(folder: Path, limit: datetime) -> list[tuple[str, Path]]:
+    found = []
+    for path in label_files(folder):
+        header = header_of(path)
+        if header is not None and header.began <= limit.timestamp() * 1e6:
+            began = datetime.fromtimestamp(header.began / 1e6, UTC)
+            found.append((f"{began:{STAMP}}", path))
+    # What an import has left that was killed.
+    for path in folder.glob(f"*/{LABELS}/{IMPORTED}/.*.part"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime <= limit.timestamp():
+                found.append(("", path))
+    return found
 
 
 def _day(folder: Path) -> datetime | None:

@@ -129,6 +129,10 @@ class SegmentWriter:
         self.size_bytes += count
         return count
 
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        os.fsync(self._descriptor)
+
     def finish(self) -> None:
         """Give it the name of a finished one, and unlock it."""
         finished = self._path.with_name(self._path.name.removesuffix(OPEN) + FINISHED)

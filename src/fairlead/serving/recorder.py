@@ -46,6 +46,10 @@ COUNTERS = {
     "prediction_log_rows": Declared(
         "Rows for the prediction log.", {"outcome": ("written", "dropped")}
     ),
+    "labels": Declared(
+        "Labels that callers sent.",
+        {"model": None, "outcome": ("received", "refused", "unwritable")},
+    ),
     "shadow_rows": Declared(
         "Rows that a shadow scored too.",
         {**PAIR, "outcome": ("compared", "disagreed", "refused", "unmatched")},

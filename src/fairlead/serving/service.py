@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairlead.serving.counted import Snapshot, merge
 from fairlead.serving.exchange import Request
+from fairlead.serving.label_log import LabelLog
 from fairlead.serving.operations import Operation
 from fairlead.serving.parameters import wants_interval
 from fairlead.serving.prediction_log import LogTarget, PredictionLog
@@ -190,6 +191,7 @@ class Service:
     recorder: Recorder
     snapshots: Snapshots
     log: PredictionLog | None = None
+    labels: LabelLog | None = None
     shadow: Shadow | None = None
     generation: Generation = field(default_factory=Generation)
     loader: Loader = field(init=False)

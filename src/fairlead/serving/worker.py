@@ -28,6 +28,7 @@ from fairlead.serving.addresses import url_of
 from fairlead.serving.exchange import Answer
 from fairlead.serving.fast_http import FastHttp, fast_http
 from fairlead.serving.gateway import Gateway
+from fairlead.serving.label_log import LabelLog
 from fairlead.serving.loading import Loader
 from fairlead.serving.logs import LineWriter, RequestLines, configure_logging
 from fairlead.serving.memory import keep_large_apart, release
@@ -154,10 +155,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     if not (options.bundle or options.state or settings.model_control):
         parser.error("expected --bundle or --state, for no model may be loaded by request")
-    given = {"host": options.host, "port": options.port}
-    settings = settings.model_copy(
-        update={name: value for name, value in given.items() if value is not None}
-    )
+    given = {"host": options.host, "port": options.port, "prediction_log": options.log}
+    update = {name: value for name, value in given.items() if value is not None}
+    if options.no_log:
+        update["prediction_log"] = None
+    settings = settings.model_copy(update=update)
     writer = LineWriter()
     configure_logging(settings.log_level, writer)
     try:
@@ -271,6 +273,8 @@ def serve(
         retention.close()
     if service.log is not None:
         service.log.close()
+    if service.labels is not None:
+        service.labels.close()
     log.info("stopped")
     return 0 if served else EXIT_BUNDLE
 
@@ -284,7 +288,7 @@ def make_gateway(
         ExtraMissingError: a setting needs an extra that is not installed.
         SettingsError: a variable of OpenTelemetry has an illegal value.
     """
-    tracing = predictions = None
+    tracing = predictions = labels = None
     if settings.traces:
         # The SDK takes time to import, and few services trace.
         from fairlead.serving.tracing import Tracing
@@ -297,8 +301,9 @@ def make_gateway(
             mask=frozenset(settings.prediction_log_mask),
             omit=frozenset(settings.prediction_log_omit),
         )
+        labels = LabelLog(settings.prediction_log)
     snapshots = Snapshots(state / STATS, worker_id)
-    service = Service(settings, Recorder(), snapshots, predictions)
+    service = Service(settings, Recorder(), snapshots, predictions, labels)
     lines = RequestLines(writer, enabled=settings.log_level in ("debug", "info"))
 
     def record(deployment: Deployment, request_id: str, answer: Answer, seconds: float) -> None:
@@ -341,6 +346,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--state", type=Path, help=f"folder of {TABLE}, to be followed")
     parser.add_argument("--host", help="address to listen on (FAIRLEAD_HOST)")
     parser.add_argument("--port", type=_port, help="port, 0 for a free one (FAIRLEAD_PORT)")
+    predictions = parser.add_mutually_exclusive_group()
+    predictions.add_argument("--log", type=Path, help="prediction log (FAIRLEAD_PREDICTION_LOG)")
+    predictions.add_argument("--no-log", action="store_true", help="log no predictions")
     parser.add_argument("--fd", type=int, help="listening socket to take over")
     parser.add_argument("--parent", type=int, help="process without which it stops")
     parser.add_argument("--id", default="0", help="of this worker among its siblings")

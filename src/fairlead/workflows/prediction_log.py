@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fairlead.data.contract import Contract
 from fairlead.errors import LogQueryError
+from fairlead.monitoring.labelled import LabelledRows, Seen
+from fairlead.monitoring.records import Window
+from fairlead.project.columns import Task
+from fairlead.serving.labels import header_of, label_files
 from fairlead.serving.prediction_segments import NAME, Header, folder_name, segments
 from fairlead.settings import Settings
 from fairlead.workflows.store import STATE
 
 PATIENCE_S = 60.0
 """So long a query is tried again while the files that it reads are compacted."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,15 +34,20 @@ class Sources:
     Attributes:
         parquets: compacted segments.
         segments: the others, by their header.
+        labels: files of labels.
+        label_task: what all of these hold; None where they differ, or there are none.
     """
 
     parquets: tuple[Path, ...] = ()
     segments: dict[Header, tuple[Path, ...]] = field(default_factory=dict)
+    labels: tuple[Path, ...] = ()
+    label_task: Task | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """All files."""
-        return (*self.parquets, *(path for paths in self.segments.values() for path in paths))
+        parts = (path for paths in self.segments.values() for path in paths)
+        return (*self.parquets, *parts, *self.labels)
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ class Converted:
 
 
 class LogDatabase(Protocol):
-    """What reads segments and Parquet files with SQL."""
+    """What reads segments, Parquet files and labels with SQL."""
 
     def to_parquet(self, segment: Path, header: Header, path: Path) -> Converted:
         """Write the predictions of a segment to `path`, in their order.
@@ -78,6 +92,24 @@ class LogDatabase(Protocol):
         Raises:
             FileNotFoundError: a source is not there any more.
             LogQueryError: the query cannot be answered.
+        """
+
+    def labelled(
+        self, sources: Sources, contract: Contract, window: Window | None, *, shadow: bool
+    ) -> LabelledRows:
+        """The predictions of a time that have a label, see `workflows.labels.labelled_rows`.
+
+        Raises:
+            FileNotFoundError: a source is not there any more.
+        """
+
+    def seen(
+        self, sources: Sources, contract: Contract, window: Window | None, bins: NDArray[np.float64]
+    ) -> tuple[Seen, ...]:
+        """Sums over all predictions of a time, see `workflows.labels.seen`.
+
+        Raises:
+            FileNotFoundError: a source is not there any more.
         """
 
 
@@ -98,11 +130,20 @@ def ask(folder: Path, sql: str, database: LogDatabase, model: str | None = None)
     Raises:
         LogQueryError: there is no such model, or the query cannot be answered.
     """
-    model = _chosen(folder, model)
+    chosen = the_model(folder, model)
+    return steadily(folder, chosen, lambda found: database.query(found, sql))
+
+
+def steadily(folder: Path, model: str, read: Callable[[Sources], T]) -> T:
+    """What is read of a model, though files are compacted or expire meanwhile.
+
+    Raises:
+        LogQueryError: they change too fast, or were written by a later Fairlead.
+    """
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return database.query(sources(folder, model), sql)
+            return read(sources(folder, model))
         except FileNotFoundError as error:
             # It was compacted, or is too old, since it was found.
             if time.monotonic() > until:
@@ -111,7 +152,7 @@ def ask(folder: Path, sql: str, database: LogDatabase, model: str | None = None)
 
 
 def sources(folder: Path, model: str) -> Sources:
-    """What there is of a model: each prediction once.
+    """What there is of a model: each prediction once, and its labels.
 
     Raises:
         FileNotFoundError: a segment has gone meanwhile.
@@ -128,10 +169,20 @@ def sources(folder: Path, model: str) -> Sources:
         header = segment.header()
         if header is not None:
             by_header.setdefault(header, []).append(segment.path)
-    return Sources(tuple(parquets), {head: tuple(paths) for head, paths in by_header.items()})
+    by_head = {head: tuple(paths) for head, paths in by_header.items()}
+    labels = {path: header_of(path) for path in label_files(folder, model)}
+    told = {path: head for path, head in labels.items() if head is not None}
+    tasks = {head.task for head in told.values()}
+    task = next(iter(tasks)) if len(tasks) == 1 else None
+    return Sources(tuple(parquets), by_head, tuple(told), task)
 
 
-def _chosen(folder: Path, model: str | None) -> str:
+def the_model(folder: Path, model: str | None) -> str:
+    """The model of a log, which may be left out if there is only one.
+
+    Raises:
+        LogQueryError: there is none of this name, or several of which one must be named.
+    """
     known = [unquote(path.name) for path in _folders(folder)]
     if model is None and len(known) == 1:
         return known[0]

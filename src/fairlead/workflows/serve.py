@@ -13,6 +13,8 @@ from fairlead.bundle.manifest import MANIFEST, check_files
 from fairlead.errors import DataMissingError
 from fairlead.registry.records import CHAMPION
 from fairlead.registry.traffic import Traffic, from_spec
+from fairlead.settings import Settings
+from fairlead.workflows.prediction_log import predictions_of
 from fairlead.workflows.store import STATE
 
 MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>.+)|/(?P<version>.+))?")
@@ -27,12 +29,14 @@ class Registered:
         name: of the registered model.
         reference: alias, candidate or version that was asked for.
         traffic: of a champion, where none was set in the registry.
+        is_project: whether it was named by its project's folder.
     """
 
     root: Path
     name: str
     reference: str
     traffic: Traffic = field(default_factory=Traffic)
+    is_project: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class Targets:
     def root(self) -> Path:
         """Folder beside which the service keeps its state."""
         return self.registered[0].root if self.registered else Path.cwd()
+
+    def prediction_log(self, settings: Settings, *, wanted: bool) -> Path | None:
+        """Where predictions are logged: as the settings say, or beside the one project that is.
+
+        Of several projects, of models by their address and of bundles nothing is logged unless
+        the settings name a folder.
+        """
+        if not wanted:
+            return None
+        alone = len(self.registered) == 1 and not self.bundles and self.registered[0].is_project
+        return predictions_of(self.root, settings) if alone else settings.prediction_log
 
 
 def find(targets: Sequence[str], model: str | None) -> Targets:
@@ -76,7 +91,7 @@ def find(targets: Sequence[str], model: str | None) -> Targets:
             project = load(path)
             traffic = from_spec(project.spec.serving)
             name, reference = project.spec.name, model or CHAMPION
-            registered.append(Registered(project.root, name, reference, traffic))
+            registered.append(Registered(project.root, name, reference, traffic, is_project=True))
         else:
             raise DataMissingError(path, "name a project, a bundle or models:/name@alias")
     return Targets(tuple(registered), tuple(bundles))

@@ -39,6 +39,11 @@ def decisions_of(root: Path) -> Path:
     return root / STATE / "decisions"
 
 
+def monitoring_of(root: Path) -> Path:
+    """Folder of what was found out about the predictions of a service."""
+    return root / STATE / "monitoring"
+
+
 def predictions_of(root: Path, digest: str) -> Path:
     """File with what a bundle predicted for rows it never saw."""
     return root / STATE / "results" / "predictions" / f"{digest}.npz"

@@ -202,6 +202,8 @@ class Client(TestClient):
             self.service.shadow.close()
         if self.service.log is not None:
             self.service.log.close()
+        if self.service.labels is not None:
+            self.service.labels.close()
         self._writer.close()
         self._log.close()
 

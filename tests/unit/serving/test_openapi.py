@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +22,19 @@ CONTROLS = {"set_traffic", *LOADS, *TAKES_AWAY}
 
 @pytest.fixture
 def open_client(
-    flowers: Bundle, houses: Bundle, settings: Settings, client_of: Any, served: Any
+    flowers: Bundle,
+    houses: Bundle,
+    settings: Settings,
+    client_of: Any,
+    served: Any,
+    tmp_path: Path,
 ) -> Any:
     """Speaks to a service of two models, whose every route is open."""
-    everything = {"model_control": True, "admin_token": SecretStr("secret")}
+    everything = {
+        "model_control": True,
+        "admin_token": SecretStr("secret"),
+        "prediction_log": tmp_path / "predictions",
+    }
     table = Table({"flowers": served(flowers, 3), "houses": served(houses)}, "flowers")
     client = client_of(table, settings.model_copy(update=everything))
     client.headers["Authorization"] = "Bearer secret"

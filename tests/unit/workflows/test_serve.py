@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.errors import BundleError, DataMissingError
+from fairlead.settings import Settings
 from fairlead.testing.registry import sample_bundle
 from fairlead.workflows.serve import Registered, Targets, find, state_of
 
@@ -58,3 +59,25 @@ def test_services_on_free_ports_share_no_state_and_leave_none(tmp_path: Path) ->
         assert one != two
         assert one.parent == two.parent == tmp_path / ".fairlead" / "serving"
     assert list((tmp_path / ".fairlead" / "serving").iterdir()) == []
+
+
+def test_one_project_logs_beside_its_file_unless_told_otherwise(tmp_path: Path) -> None:
+    alone = Targets((Registered(tmp_path, "iris", "champion", is_project=True),), ())
+    named = Settings(prediction_log=tmp_path / "log")
+    assert alone.prediction_log(Settings(), wanted=True) == tmp_path / ".fairlead/predictions"
+    assert alone.prediction_log(named, wanted=True) == tmp_path / "log"
+    assert alone.prediction_log(named, wanted=False) is None
+
+
+def test_what_is_not_one_project_logs_only_where_the_settings_say(tmp_path: Path) -> None:
+    project = Registered(tmp_path, "iris", "champion", is_project=True)
+    address = Registered(tmp_path, "iris", "champion")
+    named = Settings(prediction_log=tmp_path / "log")
+    for targets in (
+        Targets((project, project), ()),
+        Targets((project,), (tmp_path,)),
+        Targets((address,), ()),
+        Targets((), (tmp_path,)),
+    ):
+        assert targets.prediction_log(Settings(), wanted=True) is None
+        assert targets.prediction_log(named, wanted=True) == tmp_path / "log"
