@@ -12,17 +12,12 @@ from typing import TYPE_CHECKING, Any
 from fairlead.data.encoding import UNKNOWN
 from fairlead.errors import ExtraMissingError, LogQueryError, StorageError
 from fairlead.serving.prediction_segments import Column, Header
-from fairlead.workflows.prediction_log import Converted, Rows, Sources
+from fairlead.workflows.prediction_log import OWN, Converted, Rows, Sources, feature_names
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 VIEW = "predictions"
-OWN = (
-    "prediction_id", "time", "model", "version", "route", "prediction", "probabilities", "unknown",
-    "duration_us",
-)  # fmt: skip
-"""Columns of the view that every model has."""
 LINE = {
     "t": "BIGINT",
     "id": "VARCHAR",
@@ -170,22 +165,6 @@ def _select(header: Header, paths: Sequence[Path]) -> str:
     )
     lines = f"SELECT t, id, route, us, first, {unnested} FROM {_lines(paths)} WHERE {IS_LINE}"  # noqa: S608
     return f"SELECT {columns} FROM ({lines})"  # noqa: S608
-
-
-def feature_names(columns: Sequence[Column]) -> list[str]:
-    """What the columns of a contract are called in the view: as they are, unless that is taken.
-
-    SQL does not tell `Age` from `age`: the second one becomes `feature_age`.
-    """
-    taken = set(OWN)
-    names = []
-    for column in columns:
-        name = column.name
-        while name.lower() in taken:
-            name = f"feature_{name}"
-        taken.add(name.lower())
-        names.append(name)
-    return names
 
 
 def _decoded(column: Column, value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import log, models, projects, serving, traffic
+from fairlead.cli import drift, log, models, projects, serving, traffic
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -42,6 +42,7 @@ app.command()(projects.adopt)
 app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)
+app.command()(drift.drift)
 app.command()(projects.score)
 app.command()(models.reproduce)
 app.command()(projects.report)

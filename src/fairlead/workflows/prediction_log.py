@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from fairlead.errors import LogQueryError
-from fairlead.serving.prediction_segments import NAME, Header, folder_name, segments
+from fairlead.serving.prediction_segments import NAME, Column, Header, folder_name, segments
 from fairlead.settings import Settings
 from fairlead.workflows.store import STATE
 
 PATIENCE_S = 60.0
 """So long a query is tried again while the files that it reads are compacted."""
+OWN = (
+    "prediction_id", "time", "model", "version", "route", "prediction", "probabilities", "unknown",
+    "duration_us",
+)  # fmt: skip
+"""Columns of the view that every model has."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +136,24 @@ def sources(folder: Path, model: str) -> Sources:
     return Sources(tuple(parquets), {head: tuple(paths) for head, paths in by_header.items()})
 
 
+def feature_names(columns: Sequence[Column]) -> list[str]:
+    """What the columns of a contract are called in the view: as they are, unless that is taken.
+
+    SQL does not tell `Age` from `age`: the second one becomes `feature_age`.
+    """
+    taken = set(OWN)
+    names = []
+    for column in columns:
+        name = column.name
+        while name.lower() in taken:
+            name = f"feature_{name}"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
 def _chosen(folder: Path, model: str | None) -> str:
-    known = [unquote(path.name) for path in _folders(folder)]
+    known = models_of(folder)
     if model is None and len(known) == 1:
         return known[0]
     if not known:
@@ -146,10 +167,11 @@ def _chosen(folder: Path, model: str | None) -> str:
     return model
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.glob("*")
+def models_of(folder: Path) -> list[str]:
+    """Names of the models that something is logged of."""
+    return [
+        unquote(path.name)
+        for path in sorted(folder.glob("*"))
         if any(NAME.fullmatch(each.name) for each in path.glob("*/*"))
         or any(path.glob("*/day=*/*.parquet"))
-    )
+    ]
