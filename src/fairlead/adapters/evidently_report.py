@@ -41,6 +41,17 @@ def write_report(sides: Sides, page: Path) -> list[dict[str, Any]]:
     """
     if find_spec("evidently") is None:
         raise ExtraMissingError("Evidently's report", "evidently")
+    with tempfile.TemporaryDirectory(prefix="fairlead-") as name:
+        folder = Path(name)
+        _lay_out(sides, folder, page)
+        _run(folder, page)
+        write_whole(page, (folder / PAGE).read_bytes())
+        found: list[dict[str, Any]] = json.loads((folder / FOUND).read_text())
+    return found
+
+
+def _lay_out(sides: Sides, folder: Path, page: Path) -> None:
+    """Write what the other process reads."""
     tables = [
         {name: _plain(frame[name], kind) for name, kind in sides.kinds.items()}
         for frame in (sides.reference, sides.current)
@@ -52,24 +63,22 @@ def write_report(sides: Sides, page: Path) -> list[dict[str, Any]]:
     }
     if not kinds:
         raise StorageError(page, "no column has values on both sides")
-    with tempfile.TemporaryDirectory(prefix="fairlead-") as name:
-        folder = Path(name)
-        document = {"kinds": kinds, "reference": tables[0], "current": tables[1]}
-        (folder / ROWS).write_text(json.dumps(document))
-        command = [sys.executable, "-W", "ignore", "-m", __name__, name]
-        environment = {**os.environ, "DO_NOT_TRACK": "1"}
-        try:
-            subprocess.run(  # noqa: S603
-                command, env=environment, check=True, capture_output=True, timeout=TIMEOUT_S
-            )
-        except subprocess.TimeoutExpired as error:
-            raise StorageError(page, f"Evidently took more than {TIMEOUT_S} s") from error
-        except subprocess.CalledProcessError as error:
-            last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise StorageError(page, f"Evidently failed: {last}") from error
-        write_whole(page, (folder / PAGE).read_bytes())
-        found: list[dict[str, Any]] = json.loads((folder / FOUND).read_text())
-    return found
+    document = {"kinds": kinds, "reference": tables[0], "current": tables[1]}
+    (folder / ROWS).write_text(json.dumps(document))
+
+
+def _run(folder: Path, page: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", __name__, str(folder)]
+    environment = {**os.environ, "DO_NOT_TRACK": "1"}
+    try:
+        subprocess.run(  # noqa: S603
+            command, env=environment, check=True, capture_output=True, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StorageError(page, f"Evidently took more than {TIMEOUT_S} s") from error
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise StorageError(page, f"Evidently failed: {last}") from error
 
 
 def _plain(series: pl.Series, kind: str) -> list[Any]:
@@ -118,4 +127,5 @@ def _draw(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    _draw(Path(sys.argv[1]))
+    for argument in sys.argv[1:]:
+        _draw(Path(argument))

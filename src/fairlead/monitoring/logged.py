@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 import msgspec
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from fairlead.serving.prediction_segments import Line
 
 Floats = NDArray[np.float64]
-BLOCK_LINES = 20_000
-"""So many lines are held as objects at a time."""
+CHUNK_BYTES = 2**19
+"""So much is decoded at once: with more, Python's collector looks at the same objects again and
+again."""
+CHUNKS = 8
+"""So many are counted at once."""
 
 
 class Block(NamedTuple):
@@ -41,16 +45,42 @@ def blocks(file: BinaryIO, columns: int, classes: int) -> Iterator[Block]:
         classes: number of probabilities.
     """
     decoder = msgspec.json.Decoder(Line)
-    lines: list[Line] = []
-    for text in file:
-        try:
-            lines.append(decoder.decode(text))
-        except msgspec.DecodeError:
-            continue  # damage, or an end that was cut: compaction counts it
-        if len(lines) == BLOCK_LINES:
-            yield from _by_route(lines, columns, classes)
-            lines = []
-    yield from _by_route(lines, columns, classes)
+    parts: dict[str, list[Block]] = {}
+    for number, texts in enumerate(_chunks(file), start=1):
+        for block in _by_route(_decoded(decoder, texts), columns, classes):
+            parts.setdefault(block.route, []).append(block)
+        if number % CHUNKS == 0:
+            yield from _joined(parts)
+            parts = {}
+    yield from _joined(parts)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines; an end that was cut stays one by itself."""
+    rest = b""
+    while chunk := file.read(CHUNK_BYTES):
+        lines, separator, rest_ = (rest + chunk).rpartition(b"\n")
+        rest = rest_
+        yield lines + separator
+    yield rest
+
+
+def _decoded(decoder: msgspec.json.Decoder[Line], texts: bytes) -> list[Line]:
+    try:
+        return decoder.decode_lines(texts)
+    except msgspec.DecodeError:
+        pass  # damage, or an end that was cut: compaction counts it
+    found = []
+    for text in texts.splitlines():
+        with suppress(msgspec.DecodeError):
+            found.append(decoder.decode(text))
+    return found
+
+
+def _joined(parts: Mapping[str, Sequence[Block]]) -> Iterator[Block]:
+    for route, blocks_ in parts.items():
+        _, X, prediction, probabilities = zip(*blocks_, strict=True)
+        yield Block(route, *(np.concatenate(each) for each in (X, prediction, probabilities)))
 
 
 def _by_route(lines: Sequence[Line], columns: int, classes: int) -> Iterator[Block]:

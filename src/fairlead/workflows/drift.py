@@ -29,7 +29,7 @@ from fairlead.workflows.store import STATE
 if TYPE_CHECKING:
     import polars as pl
 
-SAMPLE_ROWS = 5_000
+SAMPLE_ROWS = 20_000
 """So many rows of each side, drawn at random, are shown by Evidently."""
 SEED = 42
 SHADOW = "shadow"

@@ -66,16 +66,17 @@ def _blocks(
         prediction = _positions(said, classes) if classes else _floats(said)
         probabilities = np.empty((rows.height, 0))
         if classes:
-            likely = rows["probabilities"].list.eval(_value()).list.to_array(len(classes))
-            probabilities = np.asarray(likely.to_numpy(), np.float64)
+            likely = [_by_class(each, classes) for each in rows["probabilities"].to_list()]
+            probabilities = np.array(likely, np.float64)
         X = np.column_stack(columns) if columns else np.empty((rows.height, 0))
         yield Block(str(route), X, prediction, probabilities)
 
 
-def _value() -> pl.Expr:
-    import polars as pl
-
-    return pl.element().struct.field("value")
+def _by_class(probabilities: Any, classes: tuple[str, ...]) -> list[float | None]:
+    """A map as polars gives it: a dictionary, or in earlier versions pairs."""
+    if not isinstance(probabilities, dict):
+        probabilities = {each["key"]: each["value"] for each in probabilities or ()}
+    return [probabilities.get(name) for name in classes]
 
 
 def _codes(rows: pl.DataFrame, name: str, axis: Axis) -> NDArray[np.float64]:

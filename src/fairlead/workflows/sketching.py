@@ -104,7 +104,9 @@ def missing_sketches(
         StorageError: a sketch could not be written.
     """
     for segment in segments(folder, model):
-        if not window.start <= segment.began < window.end:
+        if not window.start <= segment.began < window.end or has_sketch(
+            segment.path.parent, segment.stem
+        ):
             continue
         with suppress(FileNotFoundError):  # it was compacted meanwhile, or is too old
             header = segment.header()
