@@ -173,9 +173,9 @@ def asked(folders: Sequence[Path]) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-def test_what_drifts_is_what_evidently_calls_drifted(tmp_path: Path, data: Path) -> None:
+def test_what_drifts_is_what_evidently_calls_drifted(tmp_path: Path, data_mirror: Path) -> None:
     pytest.importorskip("evidently")
-    wanted = {"iris": iris(), **pairs(data)}
+    wanted = {"iris": iris(), **pairs(data_mirror)}
     reports, folders = {}, []
     for name, (reference, current) in wanted.items():
         found = drift_of_files(save(tmp_path, "a.csv", reference), save(tmp_path, "b.csv", current))

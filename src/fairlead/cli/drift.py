@@ -66,6 +66,8 @@ def drift(
         found = _of_files(places, project)
     else:
         _refuse({"--project": project})
+        if places and places[0].is_file() and places[0].suffix not in (".yaml", ".yml"):
+            raise typer.BadParameter("found one file, expected a project or two files")
         end = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
         found = _of_log(places[0] if places else Path(), folder, model, window, end)
     if picture is not None:
@@ -103,8 +105,8 @@ def _of_log(
     from fairlead.settings import read_settings
     from fairlead.workflows.drift_log import drift_of_log
 
-    if window is not None:
-        seconds_of(window, "--window")
+    if window is not None and not seconds_of(window, "--window"):
+        raise typer.BadParameter("found no time, expected such as 24h", param_hint="--window")
     return drift_of_log(
         place,
         folder=folder,

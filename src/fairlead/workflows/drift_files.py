@@ -46,8 +46,9 @@ def drift_of_files(
         DataInvalidError: it is no table, or the files share no column to compare.
     """
     tables = read_table(reference, [], rest=True), read_table(current, [], rest=True)
-    decimal = infer_decimal(tables[0].frame) if data is None else data.decimal
-    decimal = "." if tables[0].typed else decimal
+    decimal: str = "." if data is None else data.decimal
+    if data is None and not tables[0].typed:
+        decimal = infer_decimal(tables[0].frame)
     specs, left_out = _declared(tables[0], data, decimal)
     headers = {name: spec.header or name for name, spec in specs.items()}
     for name in [name for name in specs if headers[name] not in tables[1].frame.columns]:
