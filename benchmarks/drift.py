@@ -35,9 +35,10 @@ ROWS, SEGMENT_ROWS, BLOCKS, ROUNDS = 10_000_000, 100_000, 10, 5
 END = datetime(2026, 11, 25, tzinfo=UTC)
 DIGEST = "b" * 64
 PEAK = (
-    "import atexit, sys\n"
+    "import atexit, sys, time\n"
     "atexit.register(lambda: sys.stderr.write(\n"
-    "    next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))))"
+    "    next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
+    "    + str(time.process_time())))"
 )
 COMMAND = "from fairlead.cli.main import main; main()"
 MAKE = (
@@ -94,21 +95,22 @@ def write_log(folder: Path, data: Path) -> int:
     return size
 
 
-def run(program: str, *arguments: str) -> tuple[float, float, str]:
-    """Seconds, peak memory in MB, and output of a process of its own."""
+def run(program: str, *arguments: str) -> tuple[float, float, str, float]:
+    """Seconds, peak memory in MB, output, and seconds of CPU of a process of its own."""
     # The peak that the system tells of a child is not below that of its parent before it.
     command = [sys.executable, "-c", f"{PEAK}\n{program}", *arguments]
     started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
     assert done.returncode in (0, 3), done.stderr
-    return seconds, int(done.stderr.split()[-2]) / 1024, done.stdout
+    *_, peak_kb, _, cpu_s = done.stderr.split()
+    return seconds, int(peak_kb) / 1024, done.stdout, float(cpu_s)
 
 
 def measure(folder: Path, data: Path) -> dict[str, Any]:
     """Write, sketch, and ask."""
     size = write_log(folder, data)
-    _, memory, told = run(MAKE, str(folder), END.isoformat())
+    _, memory, told, _ = run(MAKE, str(folder), END.isoformat())
     sketches = list(folder.glob("*/*/sketches/*/*.sketch"))
     command = ["drift", "--folder", str(folder), "--json", "--model", "housing"]
     command += ["--window", "24h", "--until", f"{END:%Y-%m-%dT%H:%M}"]
@@ -129,6 +131,7 @@ def measure(folder: Path, data: Path) -> dict[str, Any]:
         "sketching_peak_mb": round(memory),
         "drift_s": round(statistics.median(each[0] for each in asked), 2),
         "drift_slowest_s": round(max(each[0] for each in asked), 2),
+        "drift_cpu_s": round(statistics.median(each[3] for each in asked), 2),
         "drift_peak_mb": round(max(each[1] for each in asked)),
         "drift_without_rows_s": round(statistics.median(each[0] for each in alone), 2),
         "verdict": report["verdict"],

@@ -195,7 +195,7 @@ class Segment:
 
 def reference_path(version_folder: Path, digest: str) -> Path:
     """Where a service leaves the sketch of a bundle's training rows, beside what it logs."""
-    return version_folder / f"reference-{digest[:16]}.json"
+    return version_folder / f"reference-{digest}.json"
 
 
 def segments(folder: Path, model: str | None = None) -> list[Segment]:

@@ -22,6 +22,7 @@ from fairlead.monitoring.sketch_files import SketchFile, read_sketch, sketch_pat
 from fairlead.monitoring.sketches import Grid, Sketch, merge
 from fairlead.project.spec import MonitoringSpec
 from fairlead.registry.records import CHAMPION
+from fairlead.serving.prediction_segments import SKETCH as SKETCH_FILE
 from fairlead.serving.prediction_segments import folder_name
 from fairlead.workflows.sketching import References, missing_sketches, read_reference
 from fairlead.workflows.store import STATE
@@ -135,9 +136,11 @@ def sketches_of(
     folder: Path, model: str, window: Window, references: References
 ) -> list[SketchFile]:
     """Every sketch of a window; what is missing is made and, of finished segments, kept."""
-    found = list(missing_sketches(folder, model, window, references))
-    grids: dict[object, Grid] = {}
+    unfinished = dict(missing_sketches(folder, model, window, references))
+    found, grids = [*unfinished.values()], dict[object, Grid]()
     for path in sketch_paths(folder, model, window):
+        if path.name.removesuffix(SKETCH_FILE) in unfinished:
+            continue  # it has been finished meanwhile
         with suppress(FileNotFoundError):  # it is too old
             found.append(read_sketch(path, grids))
     return found

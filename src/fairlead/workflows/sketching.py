@@ -96,8 +96,11 @@ def keep_sketch(segment: Segment, header: Header, references: References) -> boo
 
 def missing_sketches(
     folder: Path, model: str, window: Window, references: References
-) -> Iterator[SketchFile]:
-    """Write what is missing within a window; what is still being written is counted alone.
+) -> Iterator[tuple[str, SketchFile]]:
+    """Write what is missing within a window; what is still being written is only counted.
+
+    Returns:
+        The names of those segments, and their sketches.
 
     Raises:
         LogQueryError: a segment was written by a later Fairlead.
@@ -116,7 +119,7 @@ def missing_sketches(
                 if is_finished:
                     keep_sketch(segment, header, references)
                 elif (part := _of_segment(segment, header, references)) and part.routes:
-                    yield part
+                    yield segment.stem, part
     for path in sorted(folder.glob(f"{folder_name(model)}/*/day=*/*.parquet")):
         version_folder = path.parent.parent
         began = began_at(path.stem)
