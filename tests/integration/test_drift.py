@@ -109,6 +109,13 @@ def test_a_log_without_references_is_compacted_all_the_same(tmp_path: Path) -> N
     assert (done.rows, done.sketches) == (300, 0)
 
 
+def test_a_damaged_reference_stops_no_compaction(tmp_path: Path) -> None:
+    write(tmp_path)
+    next(tmp_path.glob("*/*/reference-*.json")).write_text("{")
+    done = compact(tmp_path, DuckdbLog())
+    assert (done.rows, done.sketches) == (300, 0)
+
+
 def test_the_command_tells_drift_of_a_log(tmp_path: Path) -> None:
     write(tmp_path)
     until = f"{datetime.now(UTC) + timedelta(minutes=1):%Y-%m-%dT%H:%M:%S}"

@@ -88,13 +88,32 @@ def _by_route(lines: Sequence[Line], columns: int, classes: int) -> Iterator[Blo
     for line in lines:
         routes.setdefault(line.route, []).append(line)
     for route, own in routes.items():
-        rows = [row for line in own for row in line.rows]
-        said = [value for line in own for value in line.predictions]
-        likely = [row for line in own for row in line.probabilities] if classes else []
-        if len(said) == len(rows) and len(likely) in (0, len(rows)):
-            yield Block(
-                route,
-                np.array(rows, np.float64).reshape(len(rows), columns),
-                np.array(said, np.float64),
-                np.array(likely or np.empty((len(rows), 0)), np.float64),
-            )
+        try:
+            yield _block(route, own, columns, classes)
+        except ValueError:
+            whole = [line for line in own if _is_whole(line, columns, classes)]
+            yield _block(route, whole, columns, classes)
+
+
+def _block(route: str, lines: Sequence[Line], columns: int, classes: int) -> Block:
+    """Some lines as arrays; a `ValueError` where one of them is damaged."""
+    rows = [row for line in lines for row in line.rows]
+    said = np.array([value for line in lines for value in line.predictions], np.float64)
+    likely = [row for line in lines for row in line.probabilities]
+    return Block(
+        route,
+        np.array(rows, np.float64).reshape(len(rows), columns),
+        said.reshape(len(rows)),
+        np.array(likely, np.float64).reshape(len(rows), classes),
+    )
+
+
+def _is_whole(line: Line, columns: int, classes: int) -> bool:
+    """Whether all that a row should have is there; what is not is damage."""
+    rows = len(line.rows)
+    return (
+        len(line.predictions) == rows
+        and len(line.probabilities) == (rows if classes else 0)
+        and all(len(row) == columns for row in line.rows)
+        and all(len(row) == classes for row in line.probabilities)
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairlead.errors import DataInvalidError
 from fairlead.serving.prediction_segments import DAMAGED, Header, Segment, claimed, segments
 from fairlead.workflows.prediction_log import Converted, LogDatabase
 from fairlead.workflows.sketching import References, keep_sketch
@@ -46,7 +48,8 @@ def compact(folder: Path, database: LogDatabase) -> Compacted:
                 continue
             header = segment.header()
             if header is not None:
-                sketches += keep_sketch(segment, header, references)
+                with suppress(DataInvalidError):  # a damaged reference: `fairlead drift` tells
+                    sketches += keep_sketch(segment, header, references)
             found = _compact_one(segment, header, database)
             count += 1
             rows += found.rows
