@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fairlead.progress import Progress
     from fairlead.readiness.records import Score
     from fairlead.workflows.adopt import Adopted
+    from fairlead.workflows.drift import Drift
     from fairlead.workflows.reproduction import Reproduction
     from fairlead.workflows.train import TrainingResult
 
@@ -190,6 +191,18 @@ def reproduce(
             jobs=jobs or settings.jobs,
             progress=progress,
         )
+
+
+def drift_page(found: Drift) -> None:
+    """Have Evidently draw its report of what drift was found, to `found.page`.
+
+    Raises:
+        ExtraMissingError: Evidently is not installed.
+        StorageError: the page could not be written.
+    """
+    from fairlead.adapters.evidently_report import write_report
+
+    write_report(found.rows(), found.page)
 
 
 def score(project: Project, *, settings: Settings | None = None) -> Score:

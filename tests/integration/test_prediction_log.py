@@ -464,7 +464,8 @@ def test_compaction_tells_what_it_did(tmp_path: Path) -> None:
     second = run("compact", "--folder", tmp_path, "--json").stdout
     assert "1 segments compacted, with 5 predictions" in first
     assert json.loads(second) == {
-        "segments": 0, "rows": 0, "damaged_lines": 0, "deleted_files": 0, "undeleted_files": 0,
+        "segments": 0, "rows": 0, "damaged_lines": 0, "sketches": 0, "deleted_files": 0,
+        "undeleted_files": 0,
     }  # fmt: skip
 
 

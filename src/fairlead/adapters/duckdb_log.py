@@ -25,25 +25,12 @@ from fairlead.errors import LogQueryError, StorageError
 from fairlead.monitoring.labelled import LabelledRows, Seen
 from fairlead.monitoring.records import Window
 from fairlead.serving.prediction_segments import Column, Header
-from fairlead.workflows.prediction_log import Converted, Rows, Sources
+from fairlead.workflows.prediction_log import LOGGED, OWN, Converted, Rows, Sources, feature_names
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 VIEW = "predictions"
-LOGGED = {
-    "prediction_id": "VARCHAR",
-    "time": "TIMESTAMP",
-    "model": "VARCHAR",
-    "version": "VARCHAR",
-    "route": "VARCHAR",
-    "prediction": "VARCHAR",
-    "probabilities": "MAP(VARCHAR, DOUBLE)",
-    "unknown": "VARCHAR[]",
-    "duration_us": "BIGINT",
-}
-OWN = (*LOGGED, "label", "labelled_at")
-"""Columns of the view that every model has."""
 LINE = {
     "t": "BIGINT",
     "id": "VARCHAR",
@@ -244,22 +231,6 @@ def _select(header: Header, paths: Sequence[Path]) -> str:
     )
     lines = f"SELECT t, id, route, us, first, {unnested} FROM {_lines(paths)} WHERE {IS_LINE}"  # noqa: S608
     return f"SELECT {columns} FROM ({lines})"  # noqa: S608
-
-
-def feature_names(columns: Sequence[Column]) -> list[str]:
-    """What the columns of a contract are called in the view: as they are, unless that is taken.
-
-    SQL does not tell `Age` from `age`: the second one becomes `feature_age`.
-    """
-    taken = set(OWN)
-    names = []
-    for column in columns:
-        name = column.name
-        while name.lower() in taken:
-            name = f"feature_{name}"
-        taken.add(name.lower())
-        names.append(name)
-    return names
 
 
 def _decoded(column: Column, value: str) -> str:

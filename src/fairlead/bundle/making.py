@@ -77,6 +77,7 @@ def make_bundle(
     description: str | None,
     conformal: ProvedConformal | None = None,
     coverage: Mapping[str, Any] | None = None,
+    predicted: NDArray[Any] | None = None,
 ) -> Path:
     """Write the bundle of a proved graph.
 
@@ -94,6 +95,8 @@ def make_bundle(
         description: what the model is for.
         conformal: its intervals or sets, if it has any.
         coverage: what they are worth, or why there are none, as JSON values.
+        predicted: shape (m,), class codes or numbers for rows that the model never saw: what
+            later predictions are compared with. What the graph says of X if not given.
 
     Returns:
         The bundle's folder.
@@ -110,6 +113,8 @@ def make_bundle(
         proof = replace(proof, outputs=(*proof.outputs, conformal.proof))
         more = {CONFORMAL: conformal.model}
         _, said = conformal_scores(session, Session(conformal.model), golden_X, classes)
+    if predicted is None:
+        predicted = session.some(["prediction"], X)[0][:, 0]
     manifest = {
         "format": FORMAT,
         "name": name,
@@ -130,7 +135,7 @@ def make_bundle(
         **more,
         GOLDEN: to_json(to_document(contract, golden_X, golden, said)),
         REFERENCE: _reference(contract, X, candidate.seed),
-        SKETCH: to_json(sketch(contract, X)),
+        SKETCH: to_json(sketch(contract, X, predicted)),
         CARD: card(manifest, description).encode(),
         **recipe,
     }

@@ -108,7 +108,7 @@ def compact(
     place, settings = folder_of(project, folder)
     kept = days or settings.prediction_log_days
     # In this order, for what is too old need not be compacted.
-    deleted = retain(place, kept)
+    deleted = retain(place, kept, sketch_days=settings.prediction_sketch_days)
     done = compact(place, _database())
     if as_json:
         counts = {"deleted_files": deleted.files, "undeleted_files": deleted.failed}

@@ -10,6 +10,7 @@ import typer
 
 from fairlead import __version__
 from fairlead.cli import (
+    drift,
     governance,
     labels,
     log,
@@ -55,6 +56,7 @@ app.command()(projects.adopt)
 app.command()(projects.check)
 app.command()(projects.train)
 app.command()(projects.leaderboard)
+app.command()(drift.drift)
 app.command()(projects.score)
 app.command()(models.reproduce)
 app.command()(projects.report)

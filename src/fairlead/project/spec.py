@@ -310,6 +310,9 @@ class MonitoringSpec(SpecPart):
     """Share of drifted columns from which the data as a whole has drifted, in (0, 1]."""
     consecutive: int = Field(default=2, ge=1)
     """Windows in a row that must drift before there is an alert."""
+    season: Literal["24h", "7d"] | None = None
+    """Length of a cycle of the traffic: a column counts as drifted only if it differs from the
+    same time one cycle earlier, too."""
     cooldown: str = Field(default="6h", pattern=r"^[1-9][0-9]*[mhd]$", examples=["6h"])
     """Time after an alert in which there is no other: minutes, hours or days."""
 

@@ -13,6 +13,7 @@ from fairlead.errors import BundleError
 from fairlead.serving.app import make_app
 from fairlead.serving.endpoints import endpoints, short_ways
 from fairlead.serving.predictor import Predictor
+from fairlead.serving.references import leave_reference
 from fairlead.serving.service import Deployment, Generation, Model, Service
 from fairlead.serving.table import Route, Served, Table, TableFile, Trouble, Version, served_alone
 from fairlead.serving.traffic import Splitter
@@ -167,6 +168,7 @@ class Loader:
         target = None
         if writer is not None:
             target = writer.target(name, label, bundle.digest, bundle.contract)
+            leave_reference(target.folder, bundle)
         recorder.watch(name, label, bundle)
         return Deployment(name, label, version.number, predictor, target)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from fairlead.serving.labels import IMPORTED, LABELS, header_of, label_files
-from fairlead.serving.prediction_segments import STAMP, claimed, files
+from fairlead.serving.prediction_segments import SKETCHES, STAMP, claimed, files
 
 log = logging.getLogger(__name__)
 
-DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
+DAY = re.compile(r"(?:day=)?(\d{4}-\d{2}-\d{2})")
 EVERY_S = 3600.0
 
 
@@ -36,7 +37,9 @@ class Deleted(NamedTuple):
     reason: str = ""
 
 
-def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
+def retain(
+    folder: Path, days: int, now: datetime | None = None, *, sketch_days: int | None = None
+) -> Deleted:
     """Delete what is older than so many days, the oldest first; never what is being written.
 
     Labels count from when they came, and are kept a day longer.
@@ -47,16 +50,17 @@ def retain(folder: Path, days: int, now: datetime | None = None) -> Deleted:
         folder: of the log.
         days: that predictions are kept at least; files are deleted when they are a day older.
         now: the time, if it is not the present one.
+        sketch_days: the same for the sketches, which hold no rows; for ever if not given.
 
     Raises:
         OSError: the folder cannot be read.
     """
-    limit = (now or datetime.now(UTC)) - timedelta(days=days + 1)
-    over = [
-        (day, path)
-        for path in folder.glob("*/*/day=*")
-        if (day := _day(path)) is not None and day <= limit
-    ]
+    now = now or datetime.now(UTC)
+    limit = now - timedelta(days=days + 1)
+    over = _days_until(limit, folder.glob("*/*/day=*"))
+    if sketch_days is not None:
+        last = now - timedelta(days=sketch_days + 1)
+        over += _days_until(last, folder.glob(f"*/*/{SKETCHES}/*"))
     old = [(f"{day:%Y%m%d}", path) for day, parent in over for path in _content(parent)]
     old += [(each.stem, each.path) for each in files(folder) if each.began <= limit]
     # A day more: no label goes before the prediction that it is of.
@@ -83,13 +87,15 @@ class Retention:
 
     Args:
         folder: of the log.
-        days: as `retain` takes them.
+        days, sketch_days: as `retain` takes them.
         every_s: pause in between.
     """
 
-    def __init__(self, folder: Path, days: int, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, folder: Path, days: int, every_s: float = EVERY_S, *, sketch_days: int | None = None
+    ) -> None:
         self._folder = folder
-        self._days = days
+        self._days, self._sketch_days = days, sketch_days
         self._every_s = every_s
         self._ending = threading.Event()
         threading.Thread(target=self._run, name="prediction-retention", daemon=True).start()
@@ -106,7 +112,7 @@ class Retention:
 
     def _delete(self) -> None:
         try:
-            done = retain(self._folder, self._days)
+            done = retain(self._folder, self._days, sketch_days=self._sketch_days)
         except OSError as error:
             done = Deleted(failed=1, reason=error.strerror or type(error).__name__)
         if done.files:
@@ -129,6 +135,11 @@ def _old_labels(folder: Path, limit: datetime) -> list[tuple[str, Path]]:
             if path.stat().st_mtime <= limit.timestamp():
                 found.append(("", path))
     return found
+
+
+def _days_until(limit: datetime, folders: Iterable[Path]) -> list[tuple[datetime, Path]]:
+    dated = ((_day(path), path) for path in folders)
+    return [(day, path) for day, path in dated if day is not None and day <= limit]
 
 
 def _day(folder: Path) -> datetime | None:

@@ -31,6 +31,9 @@ OPEN = ".open.jsonl"
 FINISHED = ".jsonl"
 STAMP = "%Y%m%dT%H%M%S"
 DAMAGED = ".damaged"
+SKETCH = ".sketch"
+SKETCHES = "sketches"
+"""Folder of the sketches that stay longer than the rows, by day."""
 NAME = re.compile(r"(\d{8}T\d{6}-\d+-[0-9a-f]+)(\.open\.jsonl|\.jsonl|\.damaged)")
 LONGEST_NAME = 120
 
@@ -192,6 +195,11 @@ class Segment:
         if header.format != FORMAT:
             raise LogQueryError(f"{self.path} in format {header.format}", f"format {FORMAT}")
         return header
+
+
+def reference_path(version_folder: Path, digest: str) -> Path:
+    """Where a service leaves the sketch of a bundle's training rows, beside what it logs."""
+    return version_folder / f"reference-{digest}.json"
 
 
 def segments(folder: Path, model: str | None = None) -> list[Segment]:

@@ -256,7 +256,11 @@ def serve(
     )
     retention = None
     if settings.prediction_log is not None:
-        retention = Retention(settings.prediction_log, settings.prediction_log_days)
+        retention = Retention(
+            settings.prediction_log,
+            settings.prediction_log_days,
+            sketch_days=settings.prediction_sketch_days,
+        )
     sockets = None if fd is None else [socket.socket(fileno=fd)]
     server = Server(config, gateway, loader, parent)
     server.run(sockets)

@@ -227,6 +227,7 @@ class Experiment:
             search=None if search is None else search.summary(),
             description=self.spec.description,
             conformal=conformed.proved,
+            predicted=scored.parts["cv"][0].prediction.values,
             **conformed.to_json(),
         )
         return scored, conformed, folder

@@ -18,8 +18,8 @@ from fairlead.monitoring.labelled import LabelledRows, Seen
 from fairlead.monitoring.labels import Imported, import_labels, read_labels
 from fairlead.monitoring.records import Window
 from fairlead.project.loading import Project
+from fairlead.registry.champions import champion
 from fairlead.registry.port import ModelRegistry
-from fairlead.registry.promotion import champion
 from fairlead.workflows.prediction_log import LogDatabase, ask, steadily, the_model
 from fairlead.workflows.standing import champion_of
 from fairlead.workflows.store import bundles_of

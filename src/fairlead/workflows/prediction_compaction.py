@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairlead.serving.prediction_segments import DAMAGED, Segment, claimed, segments
+from fairlead.errors import DataInvalidError
+from fairlead.serving.prediction_segments import DAMAGED, Header, Segment, claimed, segments
 from fairlead.workflows.prediction_log import Converted, LogDatabase
+from fairlead.workflows.sketching import References, keep_sketch
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,17 @@ class Compacted:
         segments: number that were converted.
         rows: predictions in them.
         damaged_lines: of them, lines that could not be read; such a segment is kept as `.damaged`.
+        sketches: segments that have one; the others wait for `fairlead drift`, with a bundle.
     """
 
     segments: int = 0
     rows: int = 0
     damaged_lines: int = 0
+    sketches: int = 0
 
 
 def compact(folder: Path, database: LogDatabase) -> Compacted:
-    """Turn the finished segments into Parquet files.
+    """Turn the finished segments into Parquet files, and sketch them.
 
     Each is deleted when its Parquet file is safely there: a process that ends in between loses
     nothing, and the next call overwrites what it left. Several may work at once.
@@ -35,21 +40,25 @@ def compact(folder: Path, database: LogDatabase) -> Compacted:
         LogQueryError: a segment was written by a later Fairlead.
         StorageError: a Parquet file could not be written.
     """
-    count = rows = damaged = 0
+    count = rows = damaged = sketches = 0
+    references = References()
     for segment in segments(folder):
         with claimed(segment.path) as is_finished:
             if not is_finished:
                 continue
-            found = _compact_one(segment, database)
+            header = segment.header()
+            if header is not None:
+                with suppress(DataInvalidError):  # a damaged reference: `fairlead drift` tells
+                    sketches += keep_sketch(segment, header, references)
+            found = _compact_one(segment, header, database)
             count += 1
             rows += found.rows
             damaged += found.unread
-    return Compacted(count, rows, damaged)
+    return Compacted(count, rows, damaged, sketches)
 
 
-def _compact_one(segment: Segment, database: LogDatabase) -> Converted:
+def _compact_one(segment: Segment, header: Header | None, database: LogDatabase) -> Converted:
     """Convert a segment that is claimed; tells the damaged lines as unread ones."""
-    header = segment.header()
     if header is None:
         # Empty: its process ended before the first line, or somebody damaged that.
         damaged = int(segment.path.stat().st_size > 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,13 +18,27 @@ from fairlead.monitoring.labelled import LabelledRows, Seen
 from fairlead.monitoring.records import Window
 from fairlead.project.columns import Task
 from fairlead.serving.labels import header_of, label_files
-from fairlead.serving.prediction_segments import NAME, Header, folder_name, segments
+from fairlead.serving.prediction_segments import NAME, Column, Header, folder_name, segments
 from fairlead.settings import Settings
 from fairlead.workflows.store import STATE
 
 PATIENCE_S = 60.0
 """So long a query is tried again while the files that it reads are compacted."""
 T = TypeVar("T")
+
+LOGGED = {
+    "prediction_id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "model": "VARCHAR",
+    "version": "VARCHAR",
+    "route": "VARCHAR",
+    "prediction": "VARCHAR",
+    "probabilities": "MAP(VARCHAR, DOUBLE)",
+    "unknown": "VARCHAR[]",
+    "duration_us": "BIGINT",
+}
+OWN = (*LOGGED, "label", "labelled_at")
+"""Columns of the view that every model has."""
 
 
 @dataclass(frozen=True)
@@ -177,13 +191,29 @@ def sources(folder: Path, model: str) -> Sources:
     return Sources(tuple(parquets), by_head, tuple(told), task)
 
 
+def feature_names(columns: Sequence[Column]) -> list[str]:
+    """What the columns of a contract are called in the view: as they are, unless that is taken.
+
+    SQL does not tell `Age` from `age`: the second one becomes `feature_age`.
+    """
+    taken = set(OWN)
+    names = []
+    for column in columns:
+        name = column.name
+        while name.lower() in taken:
+            name = f"feature_{name}"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
 def the_model(folder: Path, model: str | None) -> str:
     """The model of a log, which may be left out if there is only one.
 
     Raises:
         LogQueryError: there is none of this name, or several of which one must be named.
     """
-    known = [unquote(path.name) for path in _folders(folder)]
+    known = models_of(folder)
     if model is None and len(known) == 1:
         return known[0]
     if not known:
@@ -197,10 +227,11 @@ def the_model(folder: Path, model: str | None) -> str:
     return model
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.glob("*")
+def models_of(folder: Path) -> list[str]:
+    """Names of the models that something is logged of."""
+    return [
+        unquote(path.name)
+        for path in sorted(folder.glob("*"))
         if any(NAME.fullmatch(each.name) for each in path.glob("*/*"))
         or any(path.glob("*/day=*/*.parquet"))
-    )
+    ]

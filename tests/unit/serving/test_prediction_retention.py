@@ -143,7 +143,7 @@ def test_what_cannot_be_deleted_is_told(
 ) -> None:
     failures = iter([OSError(5, "Input/output error")])
 
-    def fail(folder: Path, days: int) -> Deleted:
+    def fail(folder: Path, days: int, **options: object) -> Deleted:
         for failure in failures:
             raise failure
         return Deleted(0, 3, "Permission denied")
