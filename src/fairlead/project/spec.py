@@ -308,7 +308,10 @@ class MonitoringSpec(SpecPart):
     consecutive: int = Field(default=2, ge=1)
     """Windows in a row that must drift before there is an alert."""
     cooldown: str = Field(default="6h", pattern=r"^[1-9][0-9]*[mhd]$", examples=["6h"])
-    """Time after an alert in which there is no other: minutes, hours or days."""
+    """Time after an alert in which there is no other of its kind: minutes, hours or days."""
+    max_silence: str | None = Field(default=None, pattern=r"^[1-9][0-9]*[mhd]$", examples=["2d"])
+    """Time without a prediction, or without a label where there were some, that is an alert:
+    minutes, hours or days."""
 
 
 class RetrainingSpec(SpecPart):
