@@ -82,6 +82,14 @@ class Settings(BaseModel):
     """Columns that are not logged at all."""
     prediction_log_days: int = Field(default=7, ge=1)
     """Days that logged predictions are kept; a service deletes older ones by itself."""
+    alert_webhook: SecretStr | None = None
+    """Address to which a monitor posts each alert as JSON."""
+    alert_secret: SecretStr | None = None
+    """Key with which the webhook is signed, at least 16 characters; without it, it is not."""
+    alertmanager: str | None = None
+    """Address of a Prometheus Alertmanager, such as `https://alertmanager:9093`."""
+    alert_plain_http: bool = False
+    """Whether alerts may be sent to other machines without TLS."""
     traces: bool = False
     """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
     cache: Path | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,16 @@ from fairlead.project.loading import Project
 from fairlead.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    import threading
+
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
+    from fairlead.monitoring.outbox import AlertSink
     from fairlead.progress import Progress
     from fairlead.readiness.records import Score
     from fairlead.workflows.adopt import Adopted
+    from fairlead.workflows.monitor import Monitor
+    from fairlead.workflows.prediction_log import LogDatabase
     from fairlead.workflows.reproduction import Reproduction
     from fairlead.workflows.train import TrainingResult
 
@@ -205,3 +211,81 @@ def score(project: Project, *, settings: Settings | None = None) -> Score:
 
     registry = model_registry(project.root) if find_spec("mlflow") is not None else None
     return workflow.score(project, registry, settings or read_settings())
+
+
+def alert_sinks(settings: Settings, held: timedelta) -> tuple[AlertSink, ...]:
+    """Where alerts are sent: the log, and what the settings name.
+
+    Args:
+        settings: of the process.
+        held: how long an Alertmanager believes an alert that it hears no more of.
+
+    Raises:
+        SettingsError: an address or the secret cannot be taken.
+    """
+    from fairlead.adapters.alertmanager_alerts import AlertmanagerSink
+    from fairlead.adapters.https_post import Post
+    from fairlead.adapters.log_alerts import LogSink
+    from fairlead.adapters.webhook_alerts import WebhookSink
+
+    sinks: list[AlertSink] = [LogSink()]
+    plain = settings.alert_plain_http
+    if settings.alert_webhook is not None:
+        address = settings.alert_webhook.get_secret_value()
+        post = Post("webhook", "FAIRLEAD_ALERT_WEBHOOK", address, plain=plain)
+        secret = settings.alert_secret
+        sinks.append(WebhookSink(post, None if secret is None else secret.get_secret_value()))
+    if settings.alertmanager is not None:
+        post = Post("alertmanager", "FAIRLEAD_ALERTMANAGER", settings.alertmanager, plain=plain)
+        sinks.append(AlertmanagerSink(post, held))
+    return tuple(sinks)
+
+
+def log_database() -> LogDatabase | None:
+    """What reads the prediction log; None where DuckDB is not installed."""
+    if find_spec("duckdb") is None:
+        return None
+    from fairlead.adapters.duckdb_log import DuckdbLog
+
+    return DuckdbLog()
+
+
+def monitor(
+    project: Project, settings: Settings, every: timedelta, stop: threading.Event
+) -> Monitor:
+    """What watches a project.
+
+    Args:
+        project: a loaded project.
+        settings: of the process.
+        every: between two ticks; an Alertmanager believes an alert for three of them.
+        stop: ends a tick before its next step.
+
+    Raises:
+        MonitorStateError: what was remembered cannot be read.
+        SettingsError: a receiver of alerts cannot be taken.
+    """
+    from fairlead.monitoring.alerts import Rules
+    from fairlead.project.parts import seconds
+    from fairlead.workflows import monitor as workflow
+    from fairlead.workflows.look import Eyes, look, watched_champion
+    from fairlead.workflows.monitor_parts import alert_picture, chores, newest_prediction
+    from fairlead.workflows.prediction_log import predictions_of
+    from fairlead.workflows.triage_facts import Evidence
+
+    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
+    database, log = log_database(), predictions_of(project.root, settings)
+    spec = project.spec
+    eyes = Eyes(
+        watched=lambda: watched_champion(project, registry),
+        newest=None if database is None else lambda: newest_prediction(log, spec.name, database),
+    )
+    ports = workflow.Ports(
+        look=lambda window: look(eyes, window),
+        evidence=Evidence(project.root, log, database, spec.evaluation.slices),
+        sinks=alert_sinks(settings, 3 * every),
+        chores=chores(log, database, settings.prediction_log_days),
+        extras={"alert.png": alert_picture(spec.monitoring.drift_share)},
+    )
+    window = timedelta(seconds=seconds(spec.monitoring.window))
+    return workflow.Monitor(project.root, spec.name, Rules.of(spec), window, ports, stop)

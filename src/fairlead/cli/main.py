@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import log, models, projects, serving, traffic
+from fairlead.cli import alerts, log, models, monitor, projects, serving, traffic
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -37,6 +37,8 @@ app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
 app.add_typer(traffic.traffic, name="traffic")
 app.add_typer(log.log, name="log")
+app.add_typer(monitor.monitor, name="monitor")
+app.add_typer(alerts.alerts, name="alerts")
 app.command()(projects.init)
 app.command()(projects.adopt)
 app.command()(projects.check)

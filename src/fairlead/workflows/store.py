@@ -34,6 +34,16 @@ def searches_of(root: Path) -> Path:
     return root / STATE / "search"
 
 
+def monitoring_of(root: Path) -> Path:
+    """Folder of what a monitor remembers."""
+    return root / STATE / "monitoring"
+
+
+def alerts_of(root: Path) -> Path:
+    """Folder with the evidence of each alert."""
+    return root / STATE / "alerts"
+
+
 def predictions_of(root: Path, digest: str) -> Path:
     """File with what a bundle predicted for rows it never saw."""
     return root / STATE / "results" / "predictions" / f"{digest}.npz"
