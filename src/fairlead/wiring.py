@@ -14,8 +14,6 @@ from fairlead.project.loading import Project
 from fairlead.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    import threading
-
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
     from fairlead.monitoring.outbox import AlertSink
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from fairlead.workflows.monitor import Monitor
     from fairlead.workflows.prediction_log import LogDatabase
     from fairlead.workflows.reproduction import Reproduction
+    from fairlead.workflows.stopping import Stop
     from fairlead.workflows.train import TrainingResult
 
 
@@ -250,9 +249,7 @@ def log_database() -> LogDatabase | None:
     return DuckdbLog()
 
 
-def monitor(
-    project: Project, settings: Settings, every: timedelta, stop: threading.Event
-) -> Monitor:
+def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) -> Monitor:
     """What watches a project.
 
     Args:

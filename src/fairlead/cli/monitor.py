@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,12 +42,13 @@ def run(
     from fairlead.workflows.load import load
     from fairlead.workflows.monitor import alone
     from fairlead.workflows.monitor_loop import watch
+    from fairlead.workflows.stopping import Stop
 
     every_s = seconds_of(every, "--every")
     if not every_s:
         raise typer.BadParameter("found 0, expected a time such as 1h", param_hint="--every")
     loaded, settings = load(project), read_settings()
-    stop = threading.Event()
+    stop = Stop()
     # What is asked for once has standard output to itself.
     writer = LineWriter(sys.stderr.fileno() if once else None)
     with alone(loaded.root):
@@ -92,8 +92,8 @@ def _tell(state: MonitorState, *, as_json: bool) -> None:
     console.print(f"{state.model}: last look {state.ticked_at:%Y-%m-%d %H:%M:%S} UTC")
     for look in state.looks[-1:]:
         share = "not known" if look.share is None else f"{look.share:.0%} of the columns"
-        rows = "not known" if look.rows is None else f"{look.rows:,}"
-        console.print(f"version {look.version}: {rows} rows, drifted {share}")
+        rows = "rows not known" if look.rows is None else f"{look.rows:,} rows"
+        console.print(f"version {look.version}: {rows}, drifted: {share}")
         for name, columns in (("drifted", look.drifted), ("broken", look.broken)):
             if columns:
                 console.print(f"{name}: {', '.join(columns)}")

@@ -50,12 +50,18 @@ def what_follows(alerts: Sequence[Alert], seen: Observation) -> Consequence:
         each for kind in ("drift", "estimate", "prediction") for each in by_kind.get(kind, ())
     )
     if not moved:
-        ids = by_kind.get("stale", ())
-        if ids:
-            return Consequence("watch", "the model, its traffic or its labels are old", ids)
-        return Consequence("none", "nothing is wrong")
+        return _of_age([alert for alert in alerts if alert.is_firing and alert.kind == "stale"])
     quality = seen.overall
     if quality is None or quality.measured is None:
         why = "the data moved, and there are too few labels to tell whether the model is worse"
         return Consequence("collect_labels", why, moved)
     return Consequence("watch", "the data moved, but on labelled rows the model holds", moved)
+
+
+def _of_age(stale: Sequence[Alert]) -> Consequence:
+    ids = tuple(alert.id for alert in stale)
+    if any("age" in alert.subjects for alert in stale):
+        return Consequence("retrain", "the model is older than the project allows", ids)
+    if ids:
+        return Consequence("watch", "predictions or labels have not come for long", ids)
+    return Consequence("none", "nothing is wrong")

@@ -20,7 +20,8 @@ NEXT: dict[Action, str] = {
     "retrain": "Train a challenger on the labelled rows and let the gates decide.",
     "collect_labels": "Get labels for this window (`fairlead labels import`): without them nobody "
     "knows whether the model is worse. Look at the slices above meanwhile.",
-    "watch": "Wait for the next window: the data moved, and on labelled rows the model holds.",
+    "watch": "Wait for the next window. Where the data moved, labels show that the model holds; "
+    "where nothing comes, find out why.",
 }
 MOVED = 0.05
 """A share of the traffic that changed by so much is told."""
@@ -73,7 +74,8 @@ class Facts:
     Attributes:
         alert, seen, follows: the alert, the look that raised it, and what follows.
         looks: those before, the latest last.
-        rows_before: predictions in the window before; None where unknown.
+        rows: predictions in the window; None where unknown.
+        rows_before: in the window before.
         parts: shares of the traffic.
         explained: each drifted column by each column that is scored in slices.
         refused: rows that broke the contract, and all, since the services started; None where no
@@ -86,6 +88,7 @@ class Facts:
     seen: Observation
     follows: Consequence
     looks: Sequence[Looked] = ()
+    rows: int | None = None
     rows_before: int | None = None
     parts: Sequence[Part] = ()
     explained: Sequence[Explained] = ()
@@ -187,9 +190,10 @@ def _rates(column: ColumnDrift) -> str:
 
 
 def _traffic(facts: Facts) -> Iterator[str]:
-    rows = facts.seen.drift.rows if facts.seen.drift else None
-    before = "not known" if facts.rows_before is None else f"{facts.rows_before:,}"
-    yield f"- Rows: {'not known' if rows is None else f'{rows:,}'}; in the window before {before}."
+    now, before = (
+        "not known" if rows is None else f"{rows:,}" for rows in (facts.rows, facts.rows_before)
+    )
+    yield f"- Rows: {now}; in the window before: {before}."
     earlier = [f"{each.rows:,}" for each in facts.looks[-LOOKS:] if each.rows is not None]
     if earlier:
         yield f"- Rows at earlier looks: {', '.join(earlier)}."

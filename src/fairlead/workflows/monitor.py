@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from fairlead.monitoring.records import Window
 from fairlead.monitoring.state import KEPT, Failing, Looked, MonitorState, read_state, write_state
 from fairlead.storage import write_whole
 from fairlead.workflows.alert_evidence import Extra, bring_up_to_date, keep, sweep
+from fairlead.workflows.stopping import Stop
 from fairlead.workflows.store import alerts_of, monitoring_of
 from fairlead.workflows.triage_facts import Evidence
 
@@ -81,12 +81,12 @@ class Monitor:
         rules: Rules,
         window: timedelta,
         ports: Ports,
-        stop: threading.Event | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self._folder = monitoring_of(root)
         self._alerts = alerts_of(root)
         self._rules, self._window, self._ports = rules, window, ports
-        self._stop = stop or threading.Event()
+        self._stop = stop or Stop()
         self._failing: dict[str, Failing] = {}
         self._now: datetime | None = None
         read = read_state(self._folder / STATE_FILE)

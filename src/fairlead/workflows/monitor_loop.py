@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from datetime import UTC, datetime
 
 from fairlead.workflows.monitor import Monitor
+from fairlead.workflows.stopping import Stop
 
 
-def watch(monitor: Monitor, every_s: float, stop: threading.Event) -> None:
+def watch(monitor: Monitor, every_s: float, stop: Stop) -> None:
     """Tick at once, then every so often after the start, however long a tick takes.
 
     A tick that takes longer than that skips the times that it missed.
@@ -28,7 +28,7 @@ def watch(monitor: Monitor, every_s: float, stop: threading.Event) -> None:
         _wait(monitor, until, stop)
 
 
-def _wait(monitor: Monitor, until: float, stop: threading.Event) -> None:
+def _wait(monitor: Monitor, until: float, stop: Stop) -> None:
     """Wait for a time of the monotonic clock, and try deliveries that become due before it."""
     while not stop.is_set() and (left := until - time.monotonic()) > 0:
         waiting = monitor.next_delivery()

@@ -81,6 +81,7 @@ class Evidence:
             seen,
             follows,
             looks=looks,
+            rows=sum(now_parts.values()) if now_parts else None,
             rows_before=sum(old_parts.values()) if old_parts else None,
             parts=(*_shares(now_parts, old_parts), *mix.parts),
             explained=mix.explained,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from tests.unit.monitoring.watching import quality, seen
+from tests.unit.monitoring.watching import DAY, START, quality, seen
 
 from fairlead.monitoring.alerts import Rules
 from fairlead.monitoring.consequences import what_follows
@@ -23,13 +25,16 @@ HALF = ("income", "age")
         pytest.param(seen(1, HALF, labels=quality(150.0)), "retrain", id="worse by labels"),
         pytest.param(seen(1, HALF), "collect_labels", id="drift without labels"),
         pytest.param(seen(1, labels=quality(expected=150.0)), "collect_labels", id="an estimate"),
+        pytest.param(seen(11), "retrain", id="too old"),
+        pytest.param(replace(seen(1), last_label=START - 9 * DAY), "watch", id="no labels"),
         pytest.param(seen(1, HALF, labels=quality(100.0)), "watch", id="drift, and it holds"),
     ],
 )
 def test_the_pipeline_comes_first_then_the_quality_then_the_data(
     look: Observation, action: str
 ) -> None:
-    after = step(PolicyState(), look, Rules(consecutive=1), look.window.end)
+    rules = Rules(consecutive=1, max_age=40 * DAY, max_silence=2 * DAY)
+    after = step(PolicyState(), look, rules, look.window.end)
     follows = what_follows(after.state.alerts, look)
     assert follows.action == action
     assert bool(follows.alerts) == (action != "none")

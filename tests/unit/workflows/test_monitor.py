@@ -28,6 +28,7 @@ from fairlead.workflows.alert_evidence import acknowledge, kept_alert, kept_aler
 from fairlead.workflows.monitor import Monitor, Ports, alone
 from fairlead.workflows.monitor_loop import watch
 from fairlead.workflows.monitor_parts import alert_picture
+from fairlead.workflows.stopping import Stop
 from fairlead.workflows.triage_facts import Evidence
 
 HALF = ("income", "age")
@@ -56,7 +57,7 @@ def monitor(
     *sinks: Sink,
     chores: dict[str, Callable[[], object]] | None = None,
     answer: Callable[[Consequence, Observation, datetime], str | None] | None = None,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     extras: bool = True,
 ) -> Monitor:
     waiting = iter(looks)
@@ -161,7 +162,7 @@ def test_an_alert_that_is_over_says_so_in_its_folder_and_can_be_acknowledged(
 
 
 def test_a_stopped_monitor_ends_before_its_next_step_and_forgets_nothing(tmp_path: Path) -> None:
-    stop = threading.Event()
+    stop = Stop()
     sink = Sink()
     watching = monitor(tmp_path, [seen(1, broken=HALF)], sink, chores={"last": stop.set}, stop=stop)
     assert watching.tick(START).policy.firing == ()
@@ -186,7 +187,7 @@ def test_a_memory_that_somebody_changed_is_refused(tmp_path: Path) -> None:
 
 
 def test_ticks_keep_to_their_times(tmp_path: Path) -> None:
-    stop, began = threading.Event(), time.monotonic()
+    stop, began = Stop(), time.monotonic()
     times: list[float] = []
 
     def chore() -> None:
@@ -204,7 +205,7 @@ def test_ticks_keep_to_their_times(tmp_path: Path) -> None:
 
 
 def test_a_delivery_does_not_wait_for_the_next_tick(tmp_path: Path) -> None:
-    stop = threading.Event()
+    stop = Stop()
 
     class Once(Sink):
         def send(self, alert: Alert, event: Event, now: datetime) -> None:
@@ -222,7 +223,7 @@ def test_a_delivery_does_not_wait_for_the_next_tick(tmp_path: Path) -> None:
     assert time.monotonic() - watch_from < 5
 
 
-def _wait(watching: Monitor, stop: threading.Event) -> None:
+def _wait(watching: Monitor, stop: Stop) -> None:
     from fairlead.workflows import monitor_loop
 
     monitor_loop._wait(watching, time.monotonic() + 60, stop)
