@@ -240,15 +240,6 @@ def alert_sinks(settings: Settings, held: timedelta) -> tuple[AlertSink, ...]:
     return tuple(sinks)
 
 
-def log_database() -> LogDatabase | None:
-    """What reads the prediction log; None where DuckDB is not installed."""
-    if find_spec("duckdb") is None:
-        return None
-    from fairlead.adapters.duckdb_log import DuckdbLog
-
-    return DuckdbLog()
-
-
 def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) -> Monitor:
     """What watches a project.
 
@@ -262,27 +253,13 @@ def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) 
         MonitorStateError: what was remembered cannot be read.
         SettingsError: a receiver of alerts cannot be taken.
     """
-    from fairlead.monitoring.alerts import Rules
-    from fairlead.project.parts import seconds
-    from fairlead.workflows import monitor as workflow
-    from fairlead.workflows.look import Eyes, look, watched_champion
-    from fairlead.workflows.monitor_parts import alert_picture, chores, newest_prediction
-    from fairlead.workflows.prediction_log import predictions_of
-    from fairlead.workflows.triage_facts import Evidence
+    from fairlead.workflows.monitor_parts import Tools, assembled
 
+    database: LogDatabase | None = None
+    if find_spec("duckdb") is not None:
+        from fairlead.adapters.duckdb_log import DuckdbLog
+
+        database = DuckdbLog()
     registry = model_registry(project.root) if find_spec("mlflow") is not None else None
-    database, log = log_database(), predictions_of(project.root, settings)
-    spec = project.spec
-    eyes = Eyes(
-        watched=lambda: watched_champion(project, registry),
-        newest=None if database is None else lambda: newest_prediction(log, spec.name, database),
-    )
-    ports = workflow.Ports(
-        look=lambda window: look(eyes, window),
-        evidence=Evidence(project.root, log, database, spec.evaluation.slices),
-        sinks=alert_sinks(settings, 3 * every),
-        chores=chores(log, database, settings.prediction_log_days),
-        extras={"alert.png": alert_picture(spec.monitoring.drift_share)},
-    )
-    window = timedelta(seconds=seconds(spec.monitoring.window))
-    return workflow.Monitor(project.root, spec.name, Rules.of(spec), window, ports, stop)
+    tools = Tools(registry, database, alert_sinks(settings, 3 * every))
+    return assembled(project, settings, tools, stop)

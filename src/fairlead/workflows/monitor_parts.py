@@ -1,19 +1,79 @@
-"""Parts that a monitor is put together of: what is done before a look, and pictures."""
+"""Puts a monitor together: what it does before a look, what it looks at, what it draws."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fairlead.errors import LogQueryError
-from fairlead.monitoring.alerts import Alert
+from fairlead.monitoring.alerts import Alert, Rules
 from fairlead.monitoring.observation import Observation
+from fairlead.monitoring.outbox import AlertSink
 from fairlead.monitoring.state import Looked
+from fairlead.project.loading import Project
+from fairlead.project.parts import seconds
+from fairlead.registry.port import ModelRegistry
 from fairlead.serving.prediction_retention import retain
+from fairlead.settings import Settings
 from fairlead.workflows.alert_evidence import Extra
+from fairlead.workflows.look import Eyes, look, watched_champion
+from fairlead.workflows.monitor import Monitor, Ports
 from fairlead.workflows.prediction_compaction import compact
-from fairlead.workflows.prediction_log import LogDatabase, ask
+from fairlead.workflows.prediction_log import LogDatabase, ask, predictions_of
+from fairlead.workflows.stopping import Stop
+from fairlead.workflows.triage_facts import Evidence
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The foreign tools that a monitor uses.
+
+    Attributes:
+        registry: None where MLflow is not installed.
+        database: that reads the prediction log; None where DuckDB is not installed.
+        sinks: of alerts.
+    """
+
+    registry: ModelRegistry | None
+    database: LogDatabase | None
+    sinks: tuple[AlertSink, ...]
+
+
+def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) -> Monitor:
+    """The monitor of a project.
+
+    Args:
+        project: a loaded project.
+        settings: of the process.
+        tools: that it uses.
+        stop: ends a tick before its next step.
+
+    Raises:
+        MonitorStateError: what was remembered cannot be read.
+    """
+    spec, database = project.spec, tools.database
+    log = predictions_of(project.root, settings)
+    eyes = eyes_of(project, log, tools)
+    ports = Ports(
+        look=lambda window: look(eyes, window),
+        evidence=Evidence(project.root, log, database, spec.evaluation.slices),
+        sinks=tools.sinks,
+        chores=chores(log, database, settings.prediction_log_days),
+        extras={"alert.png": alert_picture(spec.monitoring.drift_share)},
+    )
+    window = timedelta(seconds=seconds(spec.monitoring.window))
+    return Monitor(project.root, spec.name, Rules.of(spec), window, ports, stop)
+
+
+def eyes_of(project: Project, log: Path, tools: Tools) -> Eyes:
+    """What a look at a project is made with."""
+    name, database = project.spec.name, tools.database
+    return Eyes(
+        watched=lambda: watched_champion(project, tools.registry),
+        newest=None if database is None else lambda: newest_prediction(log, name, database),
+    )
 
 
 def chores(
