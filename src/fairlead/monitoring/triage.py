@@ -201,7 +201,11 @@ def _traffic(facts: Facts) -> Iterator[str]:
         if part.before is None:
             yield f"- {part.of} `{part.value}`: {part.now:.1%} of the rows."
         elif abs(part.now - part.before) >= MOVED:
-            yield f"- **{part.of} `{part.value}`: {part.now:.1%} of the rows, before {part.before:.1%}.**"  # noqa: E501
+            then = "before" if part.of in ("version", "route") else "in the reference"
+            yield (
+                f"- **{part.of} `{part.value}`: {part.now:.1%} of the rows, "
+                f"{then} {part.before:.1%}.**"
+            )
     yield from _explanation(facts)
 
 

@@ -25,7 +25,9 @@ ALERT = "alert.json"
 ACKNOWLEDGED = "ack.json"
 TRIAGE = "triage.md"
 Extra = Callable[[Path, Alert, Observation, Sequence[Looked]], None]
-"""Puts one more file into a folder, such as a picture."""
+"""Puts one more file into the folder while it is made, such as a picture."""
+Page = Callable[[Path, Alert], object]
+"""Writes one more file whole, when everybody has been told; it may take long."""
 
 
 class Acknowledgement(msgspec.Struct, frozen=True):
@@ -121,6 +123,31 @@ def bring_up_to_date(folder: Path, alerts: Sequence[Alert]) -> None:
         is_new = not file.is_file() or file.read_bytes() != content
         if is_new and (alert.is_firing or file.parent.is_dir()):
             write_whole(file, content)
+
+
+def add_pages(folder: Path, alerts: Sequence[Alert], pages: Mapping[str, Page]) -> None:
+    """Make what is missing in the folders of alerts that go on.
+
+    Where a page cannot be made, `<name>.missing.txt` says why, and it is not tried again.
+
+    Args:
+        folder: of all alerts.
+        alerts: any.
+        pages: file -> what makes it.
+
+    Raises:
+        StorageError: not even that could be written.
+    """
+    for alert in alerts:
+        own = folder / alert.id
+        for name, page in pages.items():
+            why = own / f"{name}.missing.txt"
+            if not alert.is_firing or (own / name).exists() or why.exists():
+                continue
+            try:
+                page(own / name, alert)
+            except (FairleadError, ImportError, OSError) as error:
+                write_whole(why, f"{error}\n".encode())
 
 
 def kept_alerts(folder: Path) -> tuple[Kept, ...]:

@@ -47,7 +47,7 @@ class Eyes:
     """
 
     watched: Callable[[], tuple[Watched, Bundle]]
-    drift: Callable[[Bundle, Window], DriftReport] | None = None
+    drift: Callable[[Watched, Bundle, Window], DriftReport] | None = None
     quality: Callable[[Bundle, Window], Measured] | None = None
     newest: Callable[[], datetime | None] | None = None
 
@@ -71,7 +71,7 @@ def look(eyes: Eyes, window: Window) -> Observation:
             return nothing
 
     drift, quality, newest = eyes.drift, eyes.quality, eyes.newest
-    report = None if drift is None else tried("drift", lambda: drift(bundle, window), None)
+    report = None if drift is None else tried("drift", lambda: drift(watched, bundle, window), None)
     measured = Measured()
     if quality is not None:
         measured = tried("quality", lambda: quality(bundle, window), measured)

@@ -23,7 +23,7 @@ from fairlead.monitoring.policy import Step, step
 from fairlead.monitoring.records import Window
 from fairlead.monitoring.state import KEPT, Failing, Looked, MonitorState, read_state, write_state
 from fairlead.storage import write_whole
-from fairlead.workflows.alert_evidence import Extra, bring_up_to_date, keep, sweep
+from fairlead.workflows.alert_evidence import Extra, Page, add_pages, bring_up_to_date, keep, sweep
 from fairlead.workflows.stopping import Stop
 from fairlead.workflows.store import alerts_of, monitoring_of
 from fairlead.workflows.triage_facts import Evidence
@@ -45,17 +45,21 @@ class Ports:
     Attributes:
         look: at a window.
         sinks: of alerts.
-        chores: name -> what is done before a look, such as the compaction of the log.
+        before: name -> what is done before a look.
+        after: name -> what is done when all that was seen is told, such as the compaction.
         evidence: where the facts about an alert are.
-        extras: file -> what makes it, for the folder of an alert.
+        extras: file -> what makes it, for the folder of an alert, at once.
+        pages: file -> what makes it, when the alert has been sent.
         answer: does what follows.
     """
 
     look: Look
     evidence: Evidence
     sinks: tuple[AlertSink, ...] = ()
-    chores: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    after: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     extras: Mapping[str, Extra] = field(default_factory=dict)
+    pages: Mapping[str, Page] = field(default_factory=dict)
     answer: Answer | None = None
 
 
@@ -102,7 +106,7 @@ class Monitor:
             now: UTC.
         """
         self._failing, self._now = {}, now
-        for name, chore in self._ports.chores.items():
+        for name, chore in self._ports.before.items():
             self._run(name, chore)
         seen = self._run("look", lambda: self._ports.look(Window(now - self._window, now)))
         if seen is not None:
@@ -111,11 +115,15 @@ class Monitor:
             self._run("alerts", lambda: self._decide(seen, now))
             self._run("evidence", lambda: bring_up_to_date(self._alerts, self.state.policy.alerts))
         self.deliver(now)
+        pages = self._ports.pages
+        self._run("pages", lambda: add_pages(self._alerts, self.state.policy.firing, pages))
         if seen is not None and self._ports.answer is not None:
             answer, follows = self._ports.answer, self.state.consequence
             done = self._run("answer", lambda: answer(follows, seen, now))
             if done:
                 log.info("monitor_answered", extra={"what": done, "action": follows.action})
+        for name, chore in self._ports.after.items():
+            self._run(name, chore)
         self._finish(now, seen)
         return self.state
 

@@ -23,9 +23,12 @@ def watch(monitor: Monitor, every_s: float, stop: Stop) -> None:
     began = time.monotonic()
     while not stop.is_set():
         monitor.tick(datetime.now(UTC))
-        passed = time.monotonic() - began
-        until = began + every_s * (math.floor(passed / every_s) + 1)
-        _wait(monitor, until, stop)
+        _wait(monitor, next_start(began, time.monotonic(), every_s), stop)
+
+
+def next_start(began: float, now: float, every_s: float) -> float:
+    """When the next tick begins: a whole number of times after the first; seconds of one clock."""
+    return began + every_s * (math.floor((now - began) / every_s) + 1)
 
 
 def _wait(monitor: Monitor, until: float, stop: Stop) -> None:

@@ -1,4 +1,4 @@
-"""Puts a monitor together: what it does before a look, what it looks at, what it draws."""
+"""Puts a monitor together: what it looks at, what it keeps small, what it draws."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) ->
         look=lambda window: look(eyes, window),
         evidence=Evidence(project.root, log, database, spec.evaluation.slices),
         sinks=tools.sinks,
-        chores=chores(log, database, settings.prediction_log_days),
+        after=chores(log, database, settings.prediction_log_days),
         extras={"alert.png": alert_picture(spec.monitoring.drift_share)},
     )
     window = timedelta(seconds=seconds(spec.monitoring.window))
@@ -80,6 +80,8 @@ def chores(
     log: Path, database: LogDatabase | None, days: int
 ) -> Mapping[str, Callable[[], object]]:
     """What keeps the prediction log small.
+
+    After a look: it sketches what is not sketched yet, for which a compaction may lack the bundle.
 
     Args:
         log: its folder.

@@ -179,14 +179,28 @@ def _shares(now: Rows, before: Rows) -> Iterator[Part]:
 def _of_column(name: str, reference: pl.DataFrame, current: pl.DataFrame) -> Iterator[Part]:
     sides: list[dict[Any, float]] = []
     for side in (current, reference):
-        parts = _parts(side, name)
+        parts = _parts(side, name, reference)
         sides.append({value: float((parts == value).mean()) for value in set(parts.tolist())})
     now, before = sides
     for value in sorted({*now, *before}, key=lambda each: -now.get(each, 0.0))[:PARTS]:
         yield Part(name, value, now.get(value, 0.0), before.get(value, 0.0))
 
 
-def _parts(frame: pl.DataFrame, name: str) -> Any:
+def _parts(frame: pl.DataFrame, name: str, reference: pl.DataFrame) -> Any:
+    """The part to which each row belongs: its category, or the quarter of the reference."""
+    import numpy as np
+
+    if not _is_text(reference, name) and reference[name].n_unique() > PARTS:
+        values = _numbers(frame, name)
+        cuts = np.nanquantile(_numbers(reference, name), (0.25, 0.5, 0.75))
+        bounds = [f"{each:.4g}" for each in cuts]
+        names = [f"up to {bounds[0]}", *(f"above {each}" for each in bounds), "(missing)"]
+        places = np.where(np.isnan(values), 4, np.searchsorted(cuts, values))
+        return np.array(names)[places]
+    return _texts(frame, name)
+
+
+def _texts(frame: pl.DataFrame, name: str) -> Any:
     import numpy as np
     import polars as pl
 
@@ -195,14 +209,11 @@ def _parts(frame: pl.DataFrame, name: str) -> Any:
 
 
 def _left(column: str, split: str, reference: pl.DataFrame, current: pl.DataFrame) -> float:
-    """See `fairlead.monitoring.mix.remaining`; NaN where a split has too many parts to be one."""
-    if max(reference[split].n_unique(), current[split].n_unique()) > ROWS // 50:
-        return float("nan")
-    sides = [
-        _parts(side, column) if _is_text(reference, column) else _numbers(side, column)
-        for side in (reference, current)
-    ]
-    return remaining(sides[0], sides[1], _parts(reference, split), _parts(current, split))
+    """See `fairlead.monitoring.mix.remaining`."""
+    values = _texts if _is_text(reference, column) else _numbers
+    sides = (reference, current)
+    before, now = (values(side, column) for side in sides)
+    return remaining(before, now, *(_parts(side, split, reference) for side in sides))
 
 
 def _is_text(frame: pl.DataFrame, name: str) -> bool:
