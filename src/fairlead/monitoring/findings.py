@@ -122,13 +122,17 @@ def _of_quality(seen: Observation, rules: Rules) -> Iterator[Finding]:
             f"{quality.metric} {_against(quality, quality.measured)}, "
             f"{quality.labelled} labelled rows",
         )
-    expected, by_model = loss(quality, quality.expected)
-    if math.isfinite(expected) or math.isfinite(measured):
-        # Where there are labels, nobody needs an estimate.
-        unseen = not math.isfinite(measured) and _is_worse(expected, by_model, rules)
-        told = f"{quality.metric} is expected to be {_against(quality, quality.expected)}"
-        subjects = (quality.metric,) if unseen else ()
-        yield Finding("estimate", window, subjects, "warning", f"{told}, an estimate")
+    yield from _of_estimate(seen.current or quality, seen.window, rules)
+
+
+def _of_estimate(quality: Quality, window: Window, rules: Rules) -> Iterator[Finding]:
+    """Where the window has labels of its own, nobody needs an estimate."""
+    expected, standard_error = loss(quality, quality.expected)
+    if quality.measured is None and math.isnan(expected):
+        return
+    is_worse = quality.measured is None and _is_worse(expected, standard_error, rules)
+    told = f"{quality.metric} is expected to be {_against(quality, quality.expected)}, an estimate"
+    yield Finding("estimate", window, (quality.metric,) if is_worse else (), "warning", told)
 
 
 def _is_worse(value: float, standard_error: float, rules: Rules) -> bool:

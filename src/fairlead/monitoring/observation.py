@@ -51,6 +51,7 @@ class Observation:
         drift: None where it could not be told.
         quality: all of it, in parts too; empty where it could not be told.
         quality_window: that `quality` is about, earlier where labels are late; None without.
+        current: the quality in `window`, where `quality` is of an earlier one; None if it is not.
         last_prediction: time of the newest, UTC; None where there is none.
         last_label: time of the newest prediction with a label, UTC; None where there is none.
         faults: what could not be told, and why.
@@ -61,6 +62,7 @@ class Observation:
     drift: DriftReport | None = None
     quality: tuple[Quality, ...] = ()
     quality_window: Window | None = None
+    current: Quality | None = None
     last_prediction: datetime | None = None
     last_label: datetime | None = None
     faults: tuple[Fault, ...] = ()

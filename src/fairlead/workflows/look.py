@@ -27,11 +27,13 @@ class Measured:
     Attributes:
         quality: in parts too; empty where nothing is labelled.
         window: of the labelled rows; None where nothing is labelled.
+        current: of all rows of the window that was asked for, if that is another one.
         last_label: time of the newest prediction with a label, UTC; None without one.
     """
 
     quality: tuple[Quality, ...] = ()
     window: Window | None = None
+    current: Quality | None = None
     last_label: datetime | None = None
 
 
@@ -82,6 +84,7 @@ def look(eyes: Eyes, window: Window) -> Observation:
         drift=report,
         quality=measured.quality,
         quality_window=measured.window,
+        current=measured.current,
         last_prediction=last,
         last_label=measured.last_label,
         faults=tuple(faults),

@@ -130,6 +130,12 @@ def test_an_estimate_is_a_warning_however_large_and_gives_way_to_labels() -> Non
     assert [alert.kind for alert in steps[2].resolved] == ["estimate"]
 
 
+def test_an_estimate_of_now_is_a_warning_while_late_labels_tell_of_before() -> None:
+    late, now = quality(100.0), quality(expected=120.0)
+    looks = [replace(seen(n, labels=late, labels_of=day(n - 5)), current=now) for n in (6, 7)]
+    assert raised(run(looks)) == [[], ["estimate"]]
+
+
 def test_drift_while_labels_show_that_the_model_holds_is_for_information() -> None:
     well = quality(100.0, standard_error=0.5)
     steps = run([seen(n, HALF, prediction=True, labels=well) for n in (1, 2)])
