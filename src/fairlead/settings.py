@@ -82,6 +82,10 @@ class Settings(BaseModel):
     """Columns that are not logged at all."""
     prediction_log_days: int = Field(default=7, ge=1)
     """Days that logged predictions are kept; a service deletes older ones by itself."""
+    traces: bool = False
+    """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
+    cache: Path | None = None
+    """Folder for downloaded bundles; by default `.fairlead/bundles` beside the project file."""
     alert_webhook: SecretStr | None = None
     """Address to which a monitor posts each alert as JSON."""
     alert_secret: SecretStr | None = None
@@ -90,10 +94,6 @@ class Settings(BaseModel):
     """Address of a Prometheus Alertmanager, such as `https://alertmanager:9093`."""
     alert_plain_http: bool = False
     """Whether alerts may be sent to other machines without TLS."""
-    traces: bool = False
-    """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
-    cache: Path | None = None
-    """Folder for downloaded bundles; by default `.fairlead/bundles` beside the project file."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -50,7 +50,7 @@ class Eyes:
 
     watched: Callable[[], tuple[Watched, Bundle]]
     drift: Callable[[Watched, Bundle, Window], DriftReport] | None = None
-    quality: Callable[[Bundle, Window], Measured] | None = None
+    quality: Callable[[Window], Measured] | None = None
     newest: Callable[[], datetime | None] | None = None
 
 
@@ -76,7 +76,7 @@ def look(eyes: Eyes, window: Window) -> Observation:
     report = None if drift is None else tried("drift", lambda: drift(watched, bundle, window), None)
     measured = Measured()
     if quality is not None:
-        measured = tried("quality", lambda: quality(bundle, window), measured)
+        measured = tried("quality", lambda: quality(window), measured)
     last = None if newest is None else tried("traffic", newest, None)
     return Observation(
         watched,
