@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -10,11 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.errors import MonitorStateError
+from fairlead.evaluation.records import Estimate
 from fairlead.monitoring.consequences import Consequence
 from fairlead.monitoring.observation import Observation
 from fairlead.monitoring.outbox import Delivery
 from fairlead.monitoring.policy import PolicyState
-from fairlead.monitoring.records import Window
+from fairlead.monitoring.records import DriftReport, Window
 from fairlead.storage import write_whole
 
 KEPT = 400
@@ -54,27 +56,40 @@ class Looked(Struct, frozen=True):
     @classmethod
     def of(cls, seen: Observation, now: datetime) -> Looked:
         """The figures of an observation."""
+        look = cls(now, seen.window, seen.watched.version)
         drift, quality = seen.drift, seen.overall
-        told = {} if drift is None else {"rows": drift.rows, "share": drift.share}
-        judged = [*drift.columns, drift.prediction] if drift is not None else []
-        effects = {
-            each.column: each.effect / each.threshold
-            for each in judged
-            if each is not None and each.threshold > 0 and each.effect == each.effect
-        }
-        look = cls(now, seen.window, seen.watched.version, effects=effects, **told)  # type: ignore[arg-type]
         if drift is not None:
-            look = msgspec.structs.replace(look, drifted=drift.drifted, broken=drift.broken)
-        if quality is None:
-            return look
-        values = {
-            name: None if estimate is None else estimate.to_dict()["value"]
-            for name in ("measured", "expected", "baseline")
-            for estimate in [getattr(quality, name)]
-        }
-        return msgspec.structs.replace(
-            look, metric=quality.metric, labelled=quality.labelled, **values
-        )
+            look = msgspec.structs.replace(
+                look,
+                rows=drift.rows,
+                share=drift.share,
+                drifted=drift.drifted,
+                broken=drift.broken,
+                effects=_effects(drift),
+            )
+        if quality is not None:
+            look = msgspec.structs.replace(
+                look,
+                metric=quality.metric,
+                measured=_value(quality.measured),
+                expected=_value((seen.current or quality).expected),
+                baseline=_value(quality.baseline),
+                labelled=quality.labelled,
+            )
+        return look
+
+
+def _effects(drift: DriftReport) -> dict[str, float]:
+    judged = [*drift.columns, *([drift.prediction] if drift.prediction else [])]
+    return {
+        each.column: each.effect / each.threshold
+        for each in judged
+        if each.threshold > 0 and math.isfinite(each.effect)
+    }
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return estimate.value if estimate is not None and estimate.is_defined else None
 
 
 class Failing(Struct, frozen=True):

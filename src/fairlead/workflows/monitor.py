@@ -212,8 +212,9 @@ class Monitor:
         )
 
     def _remember(self, state: MonitorState) -> None:
-        write_state(self._folder / STATE_FILE, state)
+        # Also where the disk is full: else what was sent would be sent again and again.
         self.state = state
+        write_state(self._folder / STATE_FILE, state)
 
     def _run(self, name: str, action: Callable[[], Told]) -> Told | None:
         """Do one step, unless the process is to end; None if it failed."""

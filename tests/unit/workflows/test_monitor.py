@@ -196,6 +196,19 @@ def test_a_stopped_monitor_ends_before_its_next_step_and_forgets_nothing(tmp_pat
     assert len(sink.got) == 1
 
 
+def test_what_cannot_be_remembered_is_told_all_the_same_and_once(tmp_path: Path) -> None:
+    sink = Sink()
+    watching = monitor(tmp_path, [seen(1, broken=HALF), seen(2, broken=HALF)], sink)
+    (tmp_path / ".fairlead" / "monitoring" / "state.json").mkdir(parents=True)
+    state = watching.tick(START)
+    watching.deliver(START + DAY)
+    assert len(sink.got) == 1
+    assert "alerts" in state.failing
+    (tmp_path / ".fairlead" / "monitoring" / "state.json").rmdir()
+    assert watching.tick(START + DAY).failing == {}
+    assert len(sink.got) == 1
+
+
 def test_one_monitor_at_a_time(tmp_path: Path) -> None:
     with alone(tmp_path), pytest.raises(MonitorRunningError), alone(tmp_path):
         pass
