@@ -100,7 +100,8 @@ class Monitor:
     def tick(self, now: datetime) -> MonitorState:
         """Look at the window that ends now, and do what follows.
 
-        A step that fails is told and tried again at the next tick; the others go on.
+        A step that fails is told and tried again at the next tick; the others go on. A tick that
+        is stopped is none.
 
         Args:
             now: UTC.
@@ -124,7 +125,8 @@ class Monitor:
                 log.info("monitor_answered", extra={"what": done, "action": follows.action})
         for name, chore in self._ports.after.items():
             self._run(name, chore)
-        self._finish(now, seen)
+        if not self._stop.is_set():
+            self._finish(now, seen)
         return self.state
 
     def deliver(self, now: datetime) -> None:
@@ -218,7 +220,7 @@ class Monitor:
 
     def _run(self, name: str, action: Callable[[], Told]) -> Told | None:
         """Do one step, unless the process is to end; None if it failed."""
-        if self._stop.is_set() and name not in ("state", "metrics"):
+        if self._stop.is_set() and name != "state":
             return None
         try:
             return action()
