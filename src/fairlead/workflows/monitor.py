@@ -110,19 +110,17 @@ class Monitor:
         for name, chore in self._ports.before.items():
             self._run(name, chore)
         seen = self._run("look", lambda: self._ports.look(Window(now - self._window, now)))
+        decided = None
         if seen is not None:
             for fault in seen.faults:
                 self._fail(fault.step, fault.what)
-            self._run("alerts", lambda: self._decide(seen, now))
+            decided = self._run("alerts", lambda: self._decide(seen, now))
             self._run("evidence", lambda: bring_up_to_date(self._alerts, self.state.policy.alerts))
         self.deliver(now)
         pages = self._ports.pages
         self._run("pages", lambda: add_pages(self._alerts, self.state.policy.firing, pages))
-        if seen is not None and self._ports.answer is not None:
-            answer, follows = self._ports.answer, self.state.consequence
-            done = self._run("answer", lambda: answer(follows, seen, now))
-            if done:
-                log.info("monitor_answered", extra={"what": done, "action": follows.action})
+        if seen is not None and decided is not None:
+            self._answer(seen, now)
         for name, chore in self._ports.after.items():
             self._run(name, chore)
         if not self._stop.is_set():
@@ -140,6 +138,13 @@ class Monitor:
                 return
             after = self._tried(delivery, alerts.get(delivery.alert), now)
             self._run("state", lambda after=after: self._remember(after))  # type: ignore[misc]
+
+    def _answer(self, seen: Observation, now: datetime) -> None:
+        answer, follows = self._ports.answer, self.state.consequence
+        if answer is not None:
+            done = self._run("answer", lambda: answer(follows, seen, now))
+            if done:
+                log.info("monitor_answered", extra={"what": done, "action": follows.action})
 
     def next_delivery(self) -> datetime | None:
         """When something is due; None if nothing waits."""
