@@ -49,7 +49,7 @@ def _columns(axes: Axes, columns: Sequence[ColumnDrift]) -> None:
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.axvline(1, color=GREY, linewidth=1, linestyle="--")
-    axes.set_xlim(0, max(1.5, *effects) * 1.05)
+    axes.set_xlim(0, max((1.5, *effects)) * 1.05)
     axes.set_xlabel("effect / threshold; orange: drifted or broken", fontsize=9)
 
 

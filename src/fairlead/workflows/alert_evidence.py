@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from fairlead.monitoring.state import Looked
 from fairlead.monitoring.triage import triage
 from fairlead.storage import staged, write_whole
 from fairlead.workflows.triage_facts import Evidence
+
+log = logging.getLogger(__name__)
 
 ALERT = "alert.json"
 ACKNOWLEDGED = "ack.json"
@@ -97,6 +100,10 @@ def keep(
                 extra(stage / name, alert, seen, looks)
             except (FairleadError, ImportError, OSError) as error:
                 missing.append(f"{name}: {error}")
+            except Exception as error:
+                # A picture is no reason to lose the rest; the message may quote a row.
+                log.error("evidence_broke", exc_info=error, extra={"file": name})
+                missing.append(f"{name}: {type(error).__name__}; the log has where")
         drift = None if seen.drift is None else seen.drift.to_json()
         _write(stage / "drift.json", drift)
         _write(stage / "quality.json", [each.to_json() for each in seen.quality])

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.monitoring.watching import DAY, START, quality, seen
+from tests.unit.monitoring.watching import DAY, START, day, drift, quality, seen
 
 from fairlead.errors import DeliveryError, LogQueryError, MonitorRunningError, MonitorStateError
 from fairlead.monitoring.alerts import Alert, Rules
@@ -99,6 +99,17 @@ def test_an_alert_has_its_evidence_in_one_folder(tmp_path: Path) -> None:
     assert "300 of 400 predictions have a label" in page
 
 
+def test_a_window_without_rows_can_be_drawn_too(tmp_path: Path) -> None:
+    empty = replace(seen(40, rows=0), drift=replace(drift(day(40), rows=0), columns=()))
+    labels = quality(150.0)
+    looks = [replace(empty, quality=(labels,))] * 2
+    watching = monitor(tmp_path, looks, extras=True)
+    watching.tick(START)
+    assert watching.tick(START + DAY).failing == {}
+    (kept,) = kept_alerts(tmp_path / ".fairlead" / "alerts")
+    assert (kept.folder / "alert.png").is_file()
+
+
 def test_what_fails_is_told_and_tried_again_and_the_rest_goes_on(tmp_path: Path) -> None:
     def break_(*_: object) -> None:
         raise ValueError("a value of a row")
@@ -167,8 +178,8 @@ def test_what_follows_is_answered_once_a_tick(tmp_path: Path) -> None:
 
     looks = [seen(1), seen(2, broken=HALF), seen(3, labels=quality(150.0))]
     watching = monitor(tmp_path, [*looks, seen(4, labels=quality(150.0))], answer=answer)
-    for day in range(4):
-        watching.tick(START + day * DAY)
+    for number in range(4):
+        watching.tick(START + number * DAY)
     assert asked == ["none", "mend_pipeline", "none", "retrain"]
 
 
