@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 STATE_FILE = "state.json"
 METRICS_FILE = "metrics.prom"
 LOCK_FILE = "monitor.lock"
+Chore = Callable[[datetime], object]
+"""Something that is done at each tick; it is given the time."""
 Answer = Callable[[Consequence, Observation, datetime], str | None]
 """Does what follows from a look, such as retraining; says in words what it did, if anything."""
 Told = TypeVar("Told")
@@ -56,8 +59,8 @@ class Ports:
     look: Look
     evidence: Evidence
     sinks: tuple[AlertSink, ...] = ()
-    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-    after: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    before: Mapping[str, Chore] = field(default_factory=dict)
+    after: Mapping[str, Chore] = field(default_factory=dict)
     extras: Mapping[str, Extra] = field(default_factory=dict)
     pages: Mapping[str, Page] = field(default_factory=dict)
     answer: Answer | None = None
@@ -107,8 +110,7 @@ class Monitor:
             now: UTC.
         """
         self._failing, self._now = {}, now
-        for name, chore in self._ports.before.items():
-            self._run(name, chore)
+        self._do(self._ports.before, now)
         seen = self._run("look", lambda: self._ports.look(Window(now - self._window, now)))
         decided = None
         if seen is not None:
@@ -121,8 +123,7 @@ class Monitor:
         self._run("pages", lambda: add_pages(self._alerts, self.state.policy.firing, pages))
         if seen is not None and decided is not None:
             self._answer(seen, now)
-        for name, chore in self._ports.after.items():
-            self._run(name, chore)
+        self._do(self._ports.after, now)
         if not self._stop.is_set():
             self._finish(now, seen)
         return self.state
@@ -137,7 +138,11 @@ class Monitor:
             if self._stop.is_set():
                 return
             after = self._tried(delivery, alerts.get(delivery.alert), now)
-            self._run("state", lambda after=after: self._remember(after))  # type: ignore[misc]
+            self._run("state", partial(self._remember, after))
+
+    def _do(self, chores: Mapping[str, Chore], now: datetime) -> None:
+        for name, chore in chores.items():
+            self._run(name, partial(chore, now))
 
     def _answer(self, seen: Observation, now: datetime) -> None:
         answer, follows = self._ports.answer, self.state.consequence
@@ -157,7 +162,7 @@ class Monitor:
         looks = (*state.looks, Looked.of(seen, now))[-KEPT:]
         follows = what_follows(decided.state.alerts, seen)
         for alert in decided.raised:
-            self._run("evidence", lambda alert=alert: self._keep(alert, seen, follows, looks))  # type: ignore[misc]
+            self._run("evidence", partial(self._keep, alert, seen, follows, looks))
         outbox = posted(
             state.outbox,
             self._ports.sinks,

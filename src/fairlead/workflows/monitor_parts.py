@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from fairlead.serving.prediction_retention import retain
 from fairlead.settings import Settings
 from fairlead.workflows.alert_evidence import Extra
 from fairlead.workflows.look import Eyes, look, watched_champion
-from fairlead.workflows.monitor import Monitor, Ports
+from fairlead.workflows.monitor import Chore, Monitor, Ports
 from fairlead.workflows.prediction_compaction import compact
 from fairlead.workflows.prediction_log import LogDatabase, ask, predictions_of
 from fairlead.workflows.stopping import Stop
@@ -76,9 +76,7 @@ def eyes_of(project: Project, log: Path, tools: Tools) -> Eyes:
     )
 
 
-def chores(
-    log: Path, database: LogDatabase | None, days: int
-) -> Mapping[str, Callable[[], object]]:
+def chores(log: Path, database: LogDatabase | None, days: int) -> Mapping[str, Chore]:
     """What keeps the prediction log small.
 
     After a look: it sketches what is not sketched yet, for which a compaction may lack the bundle.
@@ -91,7 +89,10 @@ def chores(
     if database is None:
         return {}
     # In this order, for what is too old need not be compacted.
-    return {"retention": lambda: retain(log, days), "compaction": lambda: compact(log, database)}
+    return {
+        "retention": lambda now: retain(log, days, now),
+        "compaction": lambda _: compact(log, database),
+    }
 
 
 def newest_prediction(log: Path, model: str, database: LogDatabase) -> datetime | None:

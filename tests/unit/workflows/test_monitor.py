@@ -25,7 +25,7 @@ from fairlead.monitoring.observation import Fault, Observation
 from fairlead.monitoring.outbox import Event
 from fairlead.monitoring.records import Window
 from fairlead.workflows.alert_evidence import acknowledge, kept_alert, kept_alerts
-from fairlead.workflows.monitor import Monitor, Ports, alone
+from fairlead.workflows.monitor import Chore, Monitor, Ports, alone
 from fairlead.workflows.monitor_loop import next_start, watch
 from fairlead.workflows.monitor_parts import alert_picture
 from fairlead.workflows.stopping import Stop
@@ -55,7 +55,7 @@ def monitor(
     root: Path,
     looks: Sequence[Observation | Exception],
     *sinks: Sink,
-    chores: dict[str, Callable[[], object]] | None = None,
+    chores: dict[str, Chore] | None = None,
     answer: Callable[[Consequence, Observation, datetime], str | None] | None = None,
     stop: Stop | None = None,
     extras: bool = False,
@@ -200,7 +200,9 @@ def test_an_alert_that_is_over_says_so_in_its_folder_and_can_be_acknowledged(
 def test_a_stopped_monitor_ends_before_its_next_step_and_forgets_nothing(tmp_path: Path) -> None:
     stop = Stop()
     sink = Sink()
-    watching = monitor(tmp_path, [seen(1, broken=HALF)], sink, chores={"last": stop.set}, stop=stop)
+    watching = monitor(
+        tmp_path, [seen(1, broken=HALF)], sink, chores={"last": lambda _: stop.set()}, stop=stop
+    )
     assert watching.tick(START).policy.firing == ()
     assert sink.got == []
     monitor(tmp_path, [seen(1, broken=HALF)], sink).tick(START + DAY)
@@ -245,7 +247,7 @@ def test_ticks_keep_to_their_times_however_long_one_takes(now: float, start: flo
 def test_a_loop_ticks_until_it_is_stopped(tmp_path: Path) -> None:
     stop, ticks = Stop(), []
 
-    def chore() -> None:
+    def chore(now: datetime) -> None:
         ticks.append(time.monotonic())
         if len(ticks) == 3:
             stop.set()
