@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION
 from fairlead.serving.records import label_of
 from fairlead.workflows.standing import champion_of
+
+log = logging.getLogger(__name__)
 
 Told = TypeVar("Told")
 
@@ -70,7 +73,11 @@ def look(eyes: Eyes, window: Window) -> Observation:
             return part()
         except (FairleadError, OSError) as error:
             faults.append(Fault(name, str(error)))
-            return nothing
+        except Exception as error:
+            # The edge of a part: told, and the others go on. Its message may quote a row.
+            log.error("look_broke", exc_info=error, extra={"part": name})
+            faults.append(Fault(name, f"{type(error).__name__}; the log has where"))
+        return nothing
 
     drift, quality, newest = eyes.drift, eyes.quality, eyes.newest
     report = None if drift is None else tried("drift", lambda: drift(watched, bundle, window), None)
