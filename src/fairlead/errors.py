@@ -34,6 +34,11 @@ FairleadError
 ├── FilesExistError       whoever starts a project where there is one already
 ├── LedgerError           whoever changed the ledger by hand
 ├── LogQueryError         whoever asks the prediction log
+├── MonitorError          the operator of a monitor
+│   ├── MonitorRunningError   another process watches the project
+│   ├── MonitorStateError     somebody changed what a monitor remembers
+│   ├── DeliveryError         whoever receives alerts: it did not take one
+│   └── AlertNotFoundError    whoever asks for an alert
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
 
@@ -515,6 +520,66 @@ class LedgerError(FairleadError):
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.reason}"
+
+
+class MonitorError(FairleadError):
+    """Something is wrong with a monitor, or with what was asked of it."""
+
+    code: ClassVar[str] = "monitor"
+
+
+@dataclass(eq=False)
+class MonitorRunningError(MonitorError):
+    """A project has one monitor at a time."""
+
+    code: ClassVar[str] = "monitor_running"
+    lock: Path
+
+    def __str__(self) -> str:
+        return (
+            f"another process watches this project: it holds {self.lock}; see what it does with "
+            "`fairlead monitor status`, or end it first"
+        )
+
+
+@dataclass(eq=False)
+class MonitorStateError(MonitorError):
+    """What a monitor remembers cannot be read."""
+
+    code: ClassVar[str] = "monitor_state"
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is not what a monitor wrote: {self.reason}; move it away to begin "
+            "anew, with no alert and no window counted"
+        )
+
+
+@dataclass(eq=False)
+class DeliveryError(MonitorError):
+    """A receiver did not take an alert; it is sent again."""
+
+    code: ClassVar[str] = "delivery"
+    sink: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.sink} did not take the alert: {self.reason}"
+
+
+@dataclass(eq=False)
+class AlertNotFoundError(MonitorError):
+    """There is no such alert."""
+
+    code: ClassVar[str] = "alert_not_found"
+    alert: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        known = f"known: {', '.join(self.known)}" if self.known else "none was ever raised"
+        return f"no alert {self.alert!r}; {known}"
 
 
 @dataclass(eq=False)

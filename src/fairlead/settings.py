@@ -88,6 +88,14 @@ class Settings(BaseModel):
     """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
     cache: Path | None = None
     """Folder for downloaded bundles; by default `.fairlead/bundles` beside the project file."""
+    alert_webhook: SecretStr | None = None
+    """Address to which a monitor posts each alert as JSON."""
+    alert_secret: SecretStr | None = None
+    """Key with which the webhook is signed, at least 16 characters; without it, it is not."""
+    alertmanager: str | None = None
+    """Address of a Prometheus Alertmanager, such as `https://alertmanager:9093`."""
+    alert_plain_http: bool = False
+    """Whether alerts may be sent to other machines without TLS."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +16,15 @@ from fairlead.settings import Settings, read_settings
 if TYPE_CHECKING:
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
+    from fairlead.monitoring.outbox import AlertSink
     from fairlead.progress import Progress
     from fairlead.readiness.records import Score
     from fairlead.workflows.adopt import Adopted
     from fairlead.workflows.drift import Drift
+    from fairlead.workflows.monitor import Monitor
+    from fairlead.workflows.prediction_log import LogDatabase
     from fairlead.workflows.reproduction import Reproduction
+    from fairlead.workflows.stopping import Stop
     from fairlead.workflows.train import TrainingResult
 
 
@@ -222,3 +227,56 @@ def score(project: Project, *, settings: Settings | None = None) -> Score:
     from fairlead.workflows import score as workflow
 
     return workflow.score(project, registry_or_none(project.root), settings or read_settings())
+
+
+def alert_sinks(settings: Settings, held: timedelta) -> tuple[AlertSink, ...]:
+    """Where alerts are sent: the log, and what the settings name.
+
+    Args:
+        settings: of the process.
+        held: how long an Alertmanager believes an alert that it hears no more of.
+
+    Raises:
+        SettingsError: an address or the secret cannot be taken.
+    """
+    from fairlead.adapters.alertmanager_alerts import AlertmanagerSink
+    from fairlead.adapters.https_post import Post
+    from fairlead.adapters.log_alerts import LogSink
+    from fairlead.adapters.webhook_alerts import WebhookSink
+
+    sinks: list[AlertSink] = [LogSink()]
+    plain = settings.alert_plain_http
+    if settings.alert_webhook is not None:
+        address = settings.alert_webhook.get_secret_value()
+        post = Post("webhook", "FAIRLEAD_ALERT_WEBHOOK", address, plain=plain)
+        secret = settings.alert_secret
+        sinks.append(WebhookSink(post, None if secret is None else secret.get_secret_value()))
+    if settings.alertmanager is not None:
+        post = Post("alertmanager", "FAIRLEAD_ALERTMANAGER", settings.alertmanager, plain=plain)
+        sinks.append(AlertmanagerSink(post, held))
+    return tuple(sinks)
+
+
+def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) -> Monitor:
+    """What watches a project.
+
+    Args:
+        project: a loaded project.
+        settings: of the process.
+        every: between two ticks; an Alertmanager believes an alert for three of them.
+        stop: ends a tick before its next step.
+
+    Raises:
+        MonitorStateError: what was remembered cannot be read.
+        SettingsError: a receiver of alerts cannot be taken.
+    """
+    from fairlead.workflows.monitor_parts import Tools, assembled
+
+    database: LogDatabase | None = None
+    if find_spec("duckdb") is not None:
+        from fairlead.adapters.duckdb_log import DuckdbLog
+
+        database = DuckdbLog()
+    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
+    tools = Tools(registry, database, alert_sinks(settings, 3 * every))
+    return assembled(project, settings, tools, stop)

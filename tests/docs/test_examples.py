@@ -45,7 +45,12 @@ def commands(block: str) -> Iterator[list[str]]:
 def unknown(words: list[str]) -> list[str]:
     """The words of a call that the command line does not know."""
     command: Any = typer.main.get_command(app)
-    while words and hasattr(command, "commands") and not words[0].startswith("-"):
+    while hasattr(command, "commands"):
+        default = getattr(command, "default", None)
+        if default and not (words and words[0] in command.commands):
+            words = [default, *words]
+        if not words or words[0].startswith("-"):
+            break
         if words[0] not in command.commands:
             return words[:1]
         command, words = command.commands[words[0]], words[1:]

@@ -10,11 +10,13 @@ import typer
 
 from fairlead import __version__
 from fairlead.cli import (
+    alerts,
     drift,
     governance,
     labels,
     log,
     models,
+    monitor,
     projects,
     quality,
     serving,
@@ -51,6 +53,8 @@ app.add_typer(governance.history, name="history")
 app.command()(governance.promote)
 app.command()(governance.rollback)
 app.add_typer(labels.labels, name="labels")
+app.add_typer(monitor.monitor, name="monitor")
+app.add_typer(alerts.alerts, name="alerts")
 app.command()(projects.init)
 app.command()(projects.adopt)
 app.command()(projects.check)

@@ -314,7 +314,10 @@ class MonitoringSpec(SpecPart):
     """Length of a cycle of the traffic: a column counts as drifted only if it differs from the
     same time one cycle earlier, too."""
     cooldown: str = Field(default="6h", pattern=r"^[1-9][0-9]*[mhd]$", examples=["6h"])
-    """Time after an alert in which there is no other: minutes, hours or days."""
+    """Time after an alert in which there is no other of its kind: minutes, hours or days."""
+    max_silence: str | None = Field(default=None, pattern=r"^[1-9][0-9]*[mhd]$", examples=["2d"])
+    """Time without a prediction, or without a label where there were some, that is an alert:
+    minutes, hours or days."""
 
 
 class RetrainingSpec(SpecPart):

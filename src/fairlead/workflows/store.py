@@ -44,6 +44,11 @@ def monitoring_of(root: Path) -> Path:
     return root / STATE / "monitoring"
 
 
+def alerts_of(root: Path) -> Path:
+    """Folder with the evidence of each alert."""
+    return root / STATE / "alerts"
+
+
 def predictions_of(root: Path, digest: str) -> Path:
     """File with what a bundle predicted for rows it never saw."""
     return root / STATE / "results" / "predictions" / f"{digest}.npz"

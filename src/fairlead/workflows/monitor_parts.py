@@ -1,0 +1,127 @@
+"""Puts a monitor together: what it looks at, what it keeps small, what it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fairlead.errors import LogQueryError
+from fairlead.monitoring.alerts import Alert, Rules
+from fairlead.monitoring.observation import Observation
+from fairlead.monitoring.outbox import AlertSink
+from fairlead.monitoring.state import Looked
+from fairlead.project.loading import Project
+from fairlead.project.parts import seconds
+from fairlead.registry.port import ModelRegistry
+from fairlead.serving.prediction_retention import retain
+from fairlead.settings import Settings
+from fairlead.workflows.alert_evidence import Extra
+from fairlead.workflows.look import Eyes, look, watched_champion
+from fairlead.workflows.monitor import Chore, Monitor, Ports
+from fairlead.workflows.prediction_compaction import compact
+from fairlead.workflows.prediction_log import LogDatabase, ask, predictions_of
+from fairlead.workflows.stopping import Stop
+from fairlead.workflows.triage_facts import Evidence
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The foreign tools that a monitor uses.
+
+    Attributes:
+        registry: None where MLflow is not installed.
+        database: that reads the prediction log; None where DuckDB is not installed.
+        sinks: of alerts.
+    """
+
+    registry: ModelRegistry | None
+    database: LogDatabase | None
+    sinks: tuple[AlertSink, ...]
+
+
+def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) -> Monitor:
+    """The monitor of a project.
+
+    Args:
+        project: a loaded project.
+        settings: of the process.
+        tools: that it uses.
+        stop: ends a tick before its next step.
+
+    Raises:
+        MonitorStateError: what was remembered cannot be read.
+    """
+    spec, database = project.spec, tools.database
+    log = predictions_of(project.root, settings)
+    eyes = eyes_of(project, log, tools)
+    ports = Ports(
+        look=lambda window: look(eyes, window),
+        evidence=Evidence(project.root, log, database, spec.evaluation.slices),
+        sinks=tools.sinks,
+        after=chores(log, database, settings.prediction_log_days),
+        extras={"alert.png": alert_picture(spec.monitoring.drift_share)},
+    )
+    window = timedelta(seconds=seconds(spec.monitoring.window))
+    return Monitor(project.root, spec.name, Rules.of(spec), window, ports, stop)
+
+
+def eyes_of(project: Project, log: Path, tools: Tools) -> Eyes:
+    """What a look at a project is made with."""
+    name, database = project.spec.name, tools.database
+    return Eyes(
+        watched=lambda: watched_champion(project, tools.registry),
+        newest=None if database is None else lambda: newest_prediction(log, name, database),
+    )
+
+
+def chores(log: Path, database: LogDatabase | None, days: int) -> Mapping[str, Chore]:
+    """What keeps the prediction log small.
+
+    After a look: it sketches what is not sketched yet, for which a compaction may lack the bundle.
+
+    Args:
+        log: its folder.
+        database: that reads it; None where there is none, and nothing to do then.
+        days: that predictions are kept.
+    """
+    if database is None:
+        return {}
+    # In this order, for what is too old need not be compacted.
+    return {
+        "retention": lambda now: retain(log, days, now),
+        "compaction": lambda _: compact(log, database),
+    }
+
+
+def newest_prediction(log: Path, model: str, database: LogDatabase) -> datetime | None:
+    """When the newest prediction was made, UTC; None where there is none.
+
+    Raises:
+        LogQueryError: the log cannot be read.
+    """
+    try:
+        found = ask(log, "SELECT max(time) FROM predictions", database, model)
+    except LogQueryError:
+        if any(log.glob("*/*/*")):
+            raise
+        return None
+    newest = next(found.rows)[0]
+    return None if newest is None else newest.replace(tzinfo=UTC)
+
+
+def alert_picture(share: float) -> Extra:
+    """Draws the picture of an alert.
+
+    Args:
+        share: of drifted columns, from which there is an alert.
+    """
+
+    def draw(path: Path, alert: Alert, seen: Observation, looks: Sequence[Looked]) -> None:
+        from fairlead.monitoring.alert_figure import alert_figure
+
+        if seen.drift is not None:
+            path.write_bytes(alert_figure(alert, seen.drift, looks, share))
+
+    return draw
