@@ -270,6 +270,7 @@ def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) 
         MonitorStateError: what was remembered cannot be read.
         SettingsError: a receiver of alerts cannot be taken.
     """
+    from fairlead.adapters.evidently_report import write_report
     from fairlead.workflows.monitor_parts import Tools, assembled
 
     database: LogDatabase | None = None
@@ -277,6 +278,6 @@ def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) 
         from fairlead.adapters.duckdb_log import DuckdbLog
 
         database = DuckdbLog()
-    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
-    tools = Tools(registry, database, alert_sinks(settings, 3 * every))
+    registry, sinks = registry_or_none(project.root), alert_sinks(settings, 3 * every)
+    tools = Tools(registry, database, sinks, lambda found, page: write_report(found.rows(), page))
     return assembled(project, settings, tools, stop)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fairlead.errors import LogQueryError
+from fairlead.bundle.reading import Bundle
+from fairlead.errors import LogQueryError, StorageError
 from fairlead.monitoring.alerts import Alert, Rules
-from fairlead.monitoring.observation import Observation
+from fairlead.monitoring.observation import Observation, Watched
 from fairlead.monitoring.outbox import AlertSink
+from fairlead.monitoring.records import DriftReport, Window
 from fairlead.monitoring.state import Looked
 from fairlead.project.loading import Project
 from fairlead.project.parts import seconds
+from fairlead.registry.moves import reconcile
 from fairlead.registry.port import ModelRegistry
 from fairlead.serving.prediction_retention import retain
 from fairlead.settings import Settings
+from fairlead.storage import write_whole
 from fairlead.workflows.alert_evidence import Extra
-from fairlead.workflows.look import Eyes, look, watched_champion
+from fairlead.workflows.drift import Drift, drift_of_window, importance_of
+from fairlead.workflows.drift_log import drift_of_log
+from fairlead.workflows.late_labels import measured
+from fairlead.workflows.look import Eyes, Measured, look, watched_champion
 from fairlead.workflows.monitor import Chore, Monitor, Ports
 from fairlead.workflows.prediction_compaction import compact
 from fairlead.workflows.prediction_log import LogDatabase, ask, predictions_of
 from fairlead.workflows.stopping import Stop
+from fairlead.workflows.traffic import ledger_of
 from fairlead.workflows.triage_facts import Evidence
 
 
@@ -34,11 +42,13 @@ class Tools:
         registry: None where MLflow is not installed.
         database: that reads the prediction log; None where DuckDB is not installed.
         sinks: of alerts.
+        page: writes Evidently's report to a file.
     """
 
     registry: ModelRegistry | None
     database: LogDatabase | None
     sinks: tuple[AlertSink, ...]
+    page: Callable[[Drift, Path], object]
 
 
 def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) -> Monitor:
@@ -56,12 +66,29 @@ def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) ->
     spec, database = project.spec, tools.database
     log = predictions_of(project.root, settings)
     eyes = eyes_of(project, log, tools)
+
+    def drifted(window: Window) -> Drift:
+        return drift_of_log(
+            project.path,
+            folder=log,
+            model=spec.name,
+            window=spec.monitoring.window,
+            until=window.end,
+            settings=settings,
+            database=database,
+        )
+
     ports = Ports(
         look=lambda window: look(eyes, window),
         evidence=Evidence(project.root, log, database, spec.evaluation.slices),
         sinks=tools.sinks,
-        after=chores(log, database, settings.prediction_log_days),
+        before=settling(project, tools.registry),
+        after=chores(log, database, settings),
         extras={"alert.png": alert_picture(spec.monitoring.drift_share)},
+        pages={
+            "columns.png": lambda path, alert: _distributions(drifted(alert.window), path),
+            "report.html": lambda path, alert: tools.page(drifted(alert.window), path),
+        },
     )
     window = timedelta(seconds=seconds(spec.monitoring.window))
     return Monitor(project.root, spec.name, Rules.of(spec), window, ports, stop)
@@ -70,13 +97,36 @@ def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) ->
 def eyes_of(project: Project, log: Path, tools: Tools) -> Eyes:
     """What a look at a project is made with."""
     name, database = project.spec.name, tools.database
+
+    def drift(watched: Watched, bundle: Bundle, window: Window) -> DriftReport:
+        worth = importance_of(project.root, bundle.digest)
+        label = f"{name} version {watched.version} (training rows)"
+        monitoring = project.spec.monitoring
+        return drift_of_window(log, name, bundle, window, monitoring, importance=worth, label=label)
+
+    def quality(window: Window, database: LogDatabase) -> Measured:
+        return measured(project, tools.registry, log, database, window)
+
     return Eyes(
         watched=lambda: watched_champion(project, tools.registry),
+        drift=drift,
+        quality=None if database is None else lambda window: quality(window, database),
         newest=None if database is None else lambda: newest_prediction(log, name, database),
     )
 
 
-def chores(log: Path, database: LogDatabase | None, days: int) -> Mapping[str, Chore]:
+def settling(project: Project, registry: ModelRegistry | None) -> Mapping[str, Chore]:
+    """What brings the ledger up to date.
+
+    Before a look: what was moved behind Fairlead's back is a change that triage tells.
+    """
+    if registry is None:
+        return {}
+    ledger, name = ledger_of(project.root), project.spec.name
+    return {"reconcile": lambda now: reconcile(registry, ledger, name, now)}
+
+
+def chores(log: Path, database: LogDatabase | None, settings: Settings) -> Mapping[str, Chore]:
     """What keeps the prediction log small.
 
     After a look: it sketches what is not sketched yet, for which a compaction may lack the bundle.
@@ -84,15 +134,19 @@ def chores(log: Path, database: LogDatabase | None, days: int) -> Mapping[str, C
     Args:
         log: its folder.
         database: that reads it; None where there is none, and nothing to do then.
-        days: that predictions are kept.
+        settings: how long predictions and sketches are kept.
     """
     if database is None:
         return {}
+
+    def tidy(now: datetime) -> None:
+        days, sketch_days = settings.prediction_log_days, settings.prediction_sketch_days
+        deleted = retain(log, days, now, sketch_days=sketch_days)
+        if deleted.failed:
+            raise StorageError(log, f"{deleted.failed} old files stay: {deleted.reason}")
+
     # In this order, for what is too old need not be compacted.
-    return {
-        "retention": lambda now: retain(log, days, now),
-        "compaction": lambda _: compact(log, database),
-    }
+    return {"retention": tidy, "compaction": lambda _: compact(log, database)}
 
 
 def newest_prediction(log: Path, model: str, database: LogDatabase) -> datetime | None:
@@ -125,3 +179,9 @@ def alert_picture(share: float) -> Extra:
             path.write_bytes(alert_figure(alert, seen.drift, looks, share))
 
     return draw
+
+
+def _distributions(found: Drift, path: Path) -> None:
+    from fairlead.monitoring.drift_figure import drift_png
+
+    write_whole(path, drift_png(found.report, found.reference, found.current))
