@@ -34,6 +34,8 @@ FairleadError
 ├── FilesExistError       whoever starts a project where there is one already
 ├── LedgerError           whoever changed the ledger by hand
 ├── LogQueryError         whoever asks the prediction log
+├── RetrainingRunningError  whoever retrains while somebody else does
+├── RetrainingStateError  whoever changed what retrainings remember
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
 
@@ -491,6 +493,36 @@ class LogQueryError(FairleadError):
 
     def __str__(self) -> str:
         return f"cannot ask the prediction log: found {self.found}\nexpected {self.expected}"
+
+
+@dataclass(eq=False)
+class RetrainingRunningError(FairleadError):
+    """Another process retrains the project."""
+
+    code: ClassVar[str] = "retraining_running"
+    path: Path
+    pid: str
+
+    def __str__(self) -> str:
+        return (
+            f"process {self.pid} retrains this project, found its lock {self.path}\n"
+            "expected one retraining at a time: wait for its end"
+        )
+
+
+@dataclass(eq=False)
+class RetrainingStateError(FairleadError):
+    """The file of what retrainings remember is not what was written."""
+
+    code: ClassVar[str] = "retraining_state"
+    path: Path
+    found: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: found {self.found}, expected what a retraining wrote\n"
+            "move the file away to begin anew: cool-down and budget are forgotten then"
+        )
 
 
 @dataclass(eq=False)

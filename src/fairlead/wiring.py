@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from fairlead.adapters.mlflow_tracking import MlflowTracker
     from fairlead.progress import Progress
     from fairlead.readiness.records import Score
+    from fairlead.registry.decisions import Decision
+    from fairlead.retraining.records import Trigger
     from fairlead.workflows.adopt import Adopted
     from fairlead.workflows.drift import Drift
     from fairlead.workflows.reproduction import Reproduction
+    from fairlead.workflows.retraining_desk import Retraining
     from fairlead.workflows.train import TrainingResult
 
 
@@ -222,3 +226,124 @@ def score(project: Project, *, settings: Settings | None = None) -> Score:
     from fairlead.workflows import score as workflow
 
     return workflow.score(project, registry_or_none(project.root), settings or read_settings())
+    registry = model_registry(project.root) if find_spec("mlflow") is not None else None
+    return workflow.score(project, registry, settings or read_settings())
+
+
+def retrain(
+    project: Project,
+    *,
+    trigger: Trigger = "hand",
+    reason: str = "",
+    force: bool = False,
+    dry_run: bool = False,
+    jobs: int = 0,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> Retraining:
+    """Ask the policy, and retrain if it says so; see `fairlead.workflows.retrain.retrain`.
+
+    Args:
+        project: a loaded project.
+        trigger: what makes one ask.
+        reason: in words.
+        force: retrain although the policy says no.
+        dry_run: ask the policy only.
+        jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
+        now: UTC; the present if not given.
+        progress: told how far it is; if not given, bars in a notebook or a terminal.
+        settings: those of the process if not given.
+
+    Raises:
+        ExtraMissingError: MLflow or DuckDB is not installed.
+        RetrainingRunningError: another process retrains the project.
+        ModelVersionNotFoundError: there is no champion: train first.
+        LogQueryError: the prediction log cannot be read.
+        FairleadError: a training failed; that counts as a retraining.
+    """
+    from fairlead.adapters.duckdb_log import DuckdbLog
+    from fairlead.progress import training_bars
+    from fairlead.workflows import retrain as workflow
+    from fairlead.workflows.gatekeeping import Gates
+    from fairlead.workflows.prediction_log import predictions_of
+    from fairlead.workflows.retraining_desk import Desk
+    from fairlead.workflows.retraining_evidence import gather
+    from fairlead.workflows.traffic import this_actor
+
+    settings, now, actor = settings or read_settings(), now or datetime.now(UTC), this_actor()
+    registry = model_registry(project.root)
+    log = predictions_of(project.root, settings)
+    evidence = gather(project, registry, log, DuckdbLog(), now)
+    gates = Gates(project, registry, now, actor, reason or f"retraining by {trigger}")
+    with nullcontext(progress) if progress is not None else training_bars() as progress:
+        desk = Desk(
+            project,
+            registry,
+            run_tracker(project),
+            gates,
+            now,
+            actor,
+            jobs=jobs or settings.jobs,
+            progress=progress,
+        )
+        return workflow.retrain(
+            desk, evidence, trigger=trigger, reason=reason, force=force, dry_run=dry_run
+        )
+
+
+def retrain_if_asked(
+    project: Project,
+    settings: Settings,
+    *,
+    trained_at: datetime,
+    alerted: bool,
+    why: str,
+    now: datetime,
+) -> str | None:
+    """What a monitor does at each look: retrain where schedule, alert or age ask for it.
+
+    Args:
+        project: a loaded project.
+        settings: of the process.
+        trained_at: when its champion was trained, UTC.
+        alerted: whether an alert says that quality was lost.
+        why: what the alert says.
+        now: UTC.
+
+    Returns:
+        What came of it, in words; None where nothing asks.
+
+    Raises:
+        FairleadError: see `retrain`.
+    """
+    from fairlead.workflows.retrain import asked_by
+
+    trigger = asked_by(project, trained_at=trained_at, alerted=alerted, now=now)
+    if trigger is None:
+        return None
+    reason = why if trigger == "alert" else ""
+    return retrain(project, trigger=trigger, reason=reason, now=now, settings=settings).told
+
+
+def approve(project: Project, *, reason: str = "", settings: Settings | None = None) -> Decision:
+    """Make the challenger the champion, if the gates let it pass on what is known now.
+
+    Args:
+        project: a loaded project.
+        reason: why.
+        settings: those of the process if not given.
+
+    Raises:
+        ModelVersionNotFoundError: there is no challenger.
+        AliasMovedError: somebody else moved the champion meanwhile.
+        LogQueryError: the prediction log cannot be read.
+    """
+    from fairlead.adapters.duckdb_log import DuckdbLog
+    from fairlead.workflows.gatekeeping import Gates, approve
+    from fairlead.workflows.prediction_log import predictions_of
+    from fairlead.workflows.traffic import this_actor
+
+    settings, registry = settings or read_settings(), model_registry(project.root)
+    gates = Gates(project, registry, datetime.now(UTC), this_actor(), reason)
+    return approve(gates, predictions_of(project.root, settings), DuckdbLog())

@@ -17,6 +17,7 @@ from fairlead.cli import (
     models,
     projects,
     quality,
+    retraining,
     serving,
     traffic,
 )
@@ -25,7 +26,8 @@ from fairlead.errors import ExtraMissingError, FairleadError
 
 EXTRAS = {
     **dict.fromkeys(
-        ("joblib", "matplotlib", "onnx", "polars", "psutil", "sklearn", "threadpoolctl"), "train"
+        ("cronsim", "joblib", "matplotlib", "onnx", "polars", "psutil", "sklearn", "threadpoolctl"),
+        "train",
     ),
     **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
     "duckdb": "monitor",
@@ -63,6 +65,8 @@ app.command()(projects.report)
 app.command()(projects.schema)
 app.command()(quality.quality)
 app.command()(serving.serve)
+app.command()(retraining.retrain)
+app.command()(retraining.approve)
 
 
 def _show_version(asked: bool) -> None:
