@@ -36,6 +36,8 @@ FairleadError
 ├── LogQueryError         whoever asks the prediction log
 ├── RetrainingRunningError  whoever retrains while somebody else does
 ├── RetrainingStateError  whoever changed what retrainings remember
+├── FlowError             whoever runs a flow: its command failed
+├── FlowServerError       the operator of Prefect's server
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
 
@@ -523,6 +525,33 @@ class RetrainingStateError(FairleadError):
             f"{self.path}: found {self.found}, expected what a retraining wrote\n"
             "move the file away to begin anew: cool-down and budget are forgotten then"
         )
+
+
+@dataclass(eq=False)
+class FlowError(FairleadError):
+    """The command of a flow failed; its log has all that it said."""
+
+    code: ClassVar[str] = "flow"
+    verb: str
+    status: int
+    last: str
+    passing: bool = False
+    """Whether another try may do better."""
+
+    def __str__(self) -> str:
+        return f"`fairlead {self.verb}` ended with status {self.status}: {self.last}"
+
+
+@dataclass(eq=False)
+class FlowServerError(FairleadError):
+    """There is no server of Prefect's to run flows for."""
+
+    code: ClassVar[str] = "flow_server"
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"cannot serve flows: found {self.found}, expected {self.expected}"
 
 
 @dataclass(eq=False)

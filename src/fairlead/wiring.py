@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -347,3 +347,50 @@ def approve(project: Project, *, reason: str = "", settings: Settings | None = N
     settings, registry = settings or read_settings(), model_registry(project.root)
     gates = Gates(project, registry, datetime.now(UTC), this_actor(), reason)
     return approve(gates, predictions_of(project.root, settings), DuckdbLog())
+
+
+def run_flow(verb: str, project: Path, files: Mapping[str, Path]) -> None:
+    """Run a flow of Prefect's here and now.
+
+    Args:
+        verb: `train`, `drift`, `batch`, `retrain` or `monitor`.
+        project: path of its folder or file.
+        files: further parameters of the flow, which are paths.
+
+    Raises:
+        ExtraMissingError: Prefect is not installed.
+        FlowError: the flow failed.
+        FlowServerError: Prefect is set to a server that does not answer.
+    """
+    from fairlead.adapters.prefect_flows import run
+
+    places = {"project": project, **files}
+    # A flow may run in another folder.
+    run(verb, {name: str(path.resolve()) for name, path in places.items()})
+
+
+def serve_flows(project: Project, every_s: float) -> None:
+    """Run what Prefect's server schedules of a project, until Ctrl-C.
+
+    Args:
+        project: a loaded project.
+        every_s: seconds between two looks of the monitor.
+
+    Raises:
+        ExtraMissingError: Prefect is not installed.
+        FlowServerError: there is no server, or it does not answer.
+        ProjectError: `retraining.schedule` is none.
+    """
+    from fairlead.adapters.prefect_flows import serve_flows as serve
+    from fairlead.retraining.schedule import last_due
+
+    plan = project.spec.retraining
+    if plan.schedule is not None:
+        last_due(plan.schedule, datetime.now(UTC), project.path)
+    serve(
+        project.spec.name,
+        str(project.path.resolve()),
+        schedule=plan.schedule,
+        on_alert=plan.on_alert,
+        every_s=every_s,
+    )

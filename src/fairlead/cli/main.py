@@ -11,6 +11,7 @@ import typer
 from fairlead import __version__
 from fairlead.cli import (
     drift,
+    flows,
     governance,
     labels,
     log,
@@ -32,6 +33,7 @@ EXTRAS = {
     **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
     "duckdb": "monitor",
     "optuna": "search",
+    "prefect": "prefect",
 }
 """Module -> the extra that brings it."""
 
@@ -53,6 +55,7 @@ app.add_typer(governance.history, name="history")
 app.command()(governance.promote)
 app.command()(governance.rollback)
 app.add_typer(labels.labels, name="labels")
+app.add_typer(flows.flow, name="flow")
 app.command()(projects.init)
 app.command()(projects.adopt)
 app.command()(projects.check)
@@ -65,6 +68,7 @@ app.command()(projects.report)
 app.command()(projects.schema)
 app.command()(quality.quality)
 app.command()(serving.serve)
+app.command()(flows.predict)
 app.command()(retraining.retrain)
 app.command()(retraining.approve)
 
