@@ -26,7 +26,7 @@ SCRIPT = """
 import sys
 from prefect.client.orchestration import get_client
 from fairlead.adapters import prefect_flows
-from fairlead.errors import FlowError
+from fairlead.errors import FlowError, FlowServerError
 
 prefect_flows.run("train", {"project": sys.argv[1]})
 try:
@@ -40,7 +40,19 @@ with get_client(sync_client=True) as client:
         print("RUN", run.state_name)
     logs = "".join(log.message for log in client.read_logs())
     print("LOGGED", bool(logs))
+for plan in prefect_flows.deployments_of(
+    "small", sys.argv[1], schedule="0 3 * * 1", on_alert=True, every_s=3600
+):
+    schedules = [each.schedule for each in plan.schedules or ()]
+    timing = [str(getattr(each, "cron", None) or each.interval) for each in schedules]
+    events = [sorted(each.expect) for each in plan.triggers]
+    print("PLAN", plan.name, plan.entrypoint, timing, events)
+try:
+    prefect_flows.serve_flows("small", sys.argv[1], schedule=None, on_alert=True, every_s=60)
+except FlowServerError as error:
+    print("NO SERVER", error.code)
 """
+FLOWS = "fairlead.adapters.prefect_flows"
 
 
 def test_flows_run_without_a_server_with_retries_log_and_artifacts(tmp_path: Path) -> None:
@@ -66,3 +78,10 @@ def test_flows_run_without_a_server_with_retries_log_and_artifacts(tmp_path: Pat
         "RUN Failed",
     ]
     assert "LOGGED True" in said
+    assert [line for line in said if line.startswith("PLAN")] == [
+        f"PLAN small-train {FLOWS}.train [] []",
+        f"PLAN small-drift {FLOWS}.drift [] []",
+        f"PLAN small-retrain {FLOWS}.retrain ['0 3 * * 1'] [['fairlead.alert']]",
+        f"PLAN small-monitor {FLOWS}.monitor ['1:00:00'] []",
+    ]
+    assert "NO SERVER flow_server" in said
