@@ -39,6 +39,10 @@ FairleadError
 │   ├── MonitorStateError     somebody changed what a monitor remembers
 │   ├── DeliveryError         whoever receives alerts: it did not take one
 │   └── AlertNotFoundError    whoever asks for an alert
+├── RetrainingRunningError  whoever retrains while somebody else does
+├── RetrainingStateError  whoever changed what retrainings remember
+├── FlowError             whoever runs a flow: its command failed
+├── FlowServerError       the operator of Prefect's server
 ├── ExtraMissingError     whoever installed Fairlead: one `pip install` away
 └── SettingsError         whoever set the environment variables
 
@@ -496,6 +500,63 @@ class LogQueryError(FairleadError):
 
     def __str__(self) -> str:
         return f"cannot ask the prediction log: found {self.found}\nexpected {self.expected}"
+
+
+@dataclass(eq=False)
+class RetrainingRunningError(FairleadError):
+    """Another process retrains the project."""
+
+    code: ClassVar[str] = "retraining_running"
+    path: Path
+    pid: str
+
+    def __str__(self) -> str:
+        return (
+            f"process {self.pid} retrains this project, found its lock {self.path}\n"
+            "expected one retraining at a time: wait for its end"
+        )
+
+
+@dataclass(eq=False)
+class RetrainingStateError(FairleadError):
+    """The file of what retrainings remember is not what was written."""
+
+    code: ClassVar[str] = "retraining_state"
+    path: Path
+    found: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: found {self.found}, expected what a retraining wrote\n"
+            "move the file away to begin anew: cool-down and budget are forgotten then"
+        )
+
+
+@dataclass(eq=False)
+class FlowError(FairleadError):
+    """The command of a flow failed; its log has all that it said."""
+
+    code: ClassVar[str] = "flow"
+    verb: str
+    status: int
+    last: str
+    passing: bool = False
+    """Whether another try may do better."""
+
+    def __str__(self) -> str:
+        return f"`fairlead {self.verb}` ended with status {self.status}: {self.last}"
+
+
+@dataclass(eq=False)
+class FlowServerError(FairleadError):
+    """There is no server of Prefect's to run flows for."""
+
+    code: ClassVar[str] = "flow_server"
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"cannot serve flows: found {self.found}, expected {self.expected}"
 
 
 @dataclass(eq=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,19 @@ from fairlead.settings import Settings, read_settings
 if TYPE_CHECKING:
     from fairlead.adapters.mlflow_registry import MlflowRegistry
     from fairlead.adapters.mlflow_tracking import MlflowTracker
+    from fairlead.monitoring.consequences import Consequence
+    from fairlead.monitoring.observation import Observation
     from fairlead.monitoring.outbox import AlertSink
     from fairlead.progress import Progress
     from fairlead.readiness.records import Score
+    from fairlead.registry.decisions import Decision
+    from fairlead.retraining.records import Trigger
     from fairlead.workflows.adopt import Adopted
     from fairlead.workflows.drift import Drift
     from fairlead.workflows.monitor import Monitor
     from fairlead.workflows.prediction_log import LogDatabase
     from fairlead.workflows.reproduction import Reproduction
+    from fairlead.workflows.retraining_desk import Retraining
     from fairlead.workflows.stopping import Stop
     from fairlead.workflows.train import TrainingResult
 
@@ -279,5 +284,191 @@ def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) 
 
         database = DuckdbLog()
     registry, sinks = registry_or_none(project.root), alert_sinks(settings, 3 * every)
-    tools = Tools(registry, database, sinks, lambda found, page: write_report(found.rows(), page))
+
+    def answer(follows: Consequence, seen: Observation, now: datetime) -> str | None:
+        if seen.watched.trained_at is None:
+            return None
+        return retrain_if_asked(
+            project,
+            settings,
+            trained_at=seen.watched.trained_at,
+            alerted=follows.action == "retrain" and follows.kind == "quality",
+            why=follows.reason,
+            now=now,
+        )
+
+    tools = Tools(
+        registry,
+        database,
+        sinks,
+        page=lambda found, page: write_report(found.rows(), page),
+        # What is retrained goes to the registry, and is trained on what the database reads.
+        answer=None if registry is None or database is None else answer,
+    )
     return assembled(project, settings, tools, stop)
+
+
+def retrain(
+    project: Project,
+    *,
+    trigger: Trigger = "hand",
+    reason: str = "",
+    force: bool = False,
+    dry_run: bool = False,
+    jobs: int = 0,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> Retraining:
+    """Ask the policy, and retrain if it says so; see `fairlead.workflows.retrain.retrain`.
+
+    Args:
+        project: a loaded project.
+        trigger: what makes one ask.
+        reason: in words.
+        force: retrain although the policy says no.
+        dry_run: ask the policy only.
+        jobs: processes; 0 takes `FAIRLEAD_JOBS`, or one per core.
+        now: UTC; the present if not given.
+        progress: told how far it is; if not given, bars in a notebook or a terminal.
+        settings: those of the process if not given.
+
+    Raises:
+        ExtraMissingError: MLflow or DuckDB is not installed.
+        RetrainingRunningError: another process retrains the project.
+        ModelVersionNotFoundError: there is no champion: train first.
+        LogQueryError: the prediction log cannot be read.
+        FairleadError: a training failed; that counts as a retraining.
+    """
+    from fairlead.adapters.duckdb_log import DuckdbLog
+    from fairlead.progress import training_bars
+    from fairlead.workflows import retrain as workflow
+    from fairlead.workflows.gatekeeping import Gates
+    from fairlead.workflows.prediction_log import predictions_of
+    from fairlead.workflows.retraining_desk import Desk
+    from fairlead.workflows.retraining_evidence import gather
+    from fairlead.workflows.traffic import this_actor
+
+    settings, now, actor = settings or read_settings(), now or datetime.now(UTC), this_actor()
+    registry = model_registry(project.root)
+    log = predictions_of(project.root, settings)
+    evidence = gather(project, registry, log, DuckdbLog(), now)
+    gates = Gates(project, registry, now, actor, reason or f"retraining by {trigger}")
+    with nullcontext(progress) if progress is not None else training_bars() as progress:
+        desk = Desk(
+            project,
+            registry,
+            run_tracker(project),
+            gates,
+            now,
+            actor,
+            jobs=jobs or settings.jobs,
+            progress=progress,
+        )
+        return workflow.retrain(
+            desk, evidence, trigger=trigger, reason=reason, force=force, dry_run=dry_run
+        )
+
+
+def retrain_if_asked(
+    project: Project,
+    settings: Settings,
+    *,
+    trained_at: datetime,
+    alerted: bool,
+    why: str,
+    now: datetime,
+) -> str | None:
+    """What a monitor does at each look: retrain where schedule, alert or age ask for it.
+
+    Args:
+        project: a loaded project.
+        settings: of the process.
+        trained_at: when its champion was trained, UTC.
+        alerted: whether an alert says that quality was lost.
+        why: what the alert says.
+        now: UTC.
+
+    Returns:
+        What came of it, in words; None where nothing asks.
+
+    Raises:
+        FairleadError: see `retrain`.
+    """
+    from fairlead.workflows.retrain import asked_by
+
+    trigger = asked_by(project, trained_at=trained_at, alerted=alerted, now=now)
+    if trigger is None:
+        return None
+    reason = why if trigger == "alert" else ""
+    return retrain(project, trigger=trigger, reason=reason, now=now, settings=settings).told
+
+
+def approve(project: Project, *, reason: str = "", settings: Settings | None = None) -> Decision:
+    """Make the challenger the champion, if the gates let it pass on what is known now.
+
+    Args:
+        project: a loaded project.
+        reason: why.
+        settings: those of the process if not given.
+
+    Raises:
+        ModelVersionNotFoundError: there is no challenger.
+        AliasMovedError: somebody else moved the champion meanwhile.
+        LogQueryError: the prediction log cannot be read.
+    """
+    from fairlead.adapters.duckdb_log import DuckdbLog
+    from fairlead.workflows.gatekeeping import Gates, approve
+    from fairlead.workflows.prediction_log import predictions_of
+    from fairlead.workflows.traffic import this_actor
+
+    settings, registry = settings or read_settings(), model_registry(project.root)
+    gates = Gates(project, registry, datetime.now(UTC), this_actor(), reason)
+    return approve(gates, predictions_of(project.root, settings), DuckdbLog())
+
+
+def run_flow(verb: str, project: Path, files: Mapping[str, Path]) -> None:
+    """Run a flow of Prefect's here and now.
+
+    Args:
+        verb: `train`, `drift`, `batch`, `retrain` or `monitor`.
+        project: path of its folder or file.
+        files: further parameters of the flow, which are paths.
+
+    Raises:
+        ExtraMissingError: Prefect is not installed.
+        FlowError: the flow failed.
+        FlowServerError: Prefect is set to a server that does not answer.
+    """
+    from fairlead.adapters.prefect_flows import run
+
+    places = {"project": project, **files}
+    # A flow may run in another folder.
+    run(verb, {name: str(path.resolve()) for name, path in places.items()})
+
+
+def serve_flows(project: Project, every_s: float) -> None:
+    """Run what Prefect's server schedules of a project, until Ctrl-C.
+
+    Args:
+        project: a loaded project.
+        every_s: seconds between two looks of the monitor.
+
+    Raises:
+        ExtraMissingError: Prefect is not installed.
+        FlowServerError: there is no server, or it does not answer.
+        ProjectError: `retraining.schedule` is none.
+    """
+    from fairlead.adapters.prefect_flows import serve_flows as serve
+    from fairlead.retraining.schedule import last_due
+
+    plan = project.spec.retraining
+    if plan.schedule is not None:
+        last_due(plan.schedule, datetime.now(UTC), project.path)
+    serve(
+        project.spec.name,
+        str(project.path.resolve()),
+        schedule=plan.schedule,
+        on_alert=plan.on_alert,
+        every_s=every_s,
+    )

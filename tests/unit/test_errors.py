@@ -18,6 +18,7 @@ VALUES: dict[str, Any] = {
     "str": "text",
     "int": 3,
     "int | None": None,
+    "bool": True,
     "float": 0.5,
     "tuple[str, ...]": ("one", "two"),
     "tuple[Problem, ...]": (Problem("a.b", "`x`", "`y`", 3), Problem("c", "nothing", "`z`")),

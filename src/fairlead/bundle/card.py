@@ -8,7 +8,11 @@ from typing import Any
 from fairlead.evaluation.coverage import Coverage
 from fairlead.evaluation.coverage_table import share_text, size_text
 
-SOURCES = {"cv": "in cross-validation", "holdout": "in the holdout"}
+SOURCES = {
+    "cv": "in cross-validation",
+    "holdout": "in the holdout",
+    "recent": "on the newest labelled predictions",
+}
 
 
 def card(manifest: Mapping[str, Any], description: str | None) -> str:
@@ -100,6 +104,22 @@ def _data_lines(provenance: Mapping[str, Any]) -> list[str]:
         f"{provenance['training_rows']} training rows;",
         f"{provenance['holdout_rows']} in the holdout,",
         "never used for fitting or choosing.",
+        *_labelled_lines(provenance.get("labelled")),
+    ]
+
+
+def _labelled_lines(labelled: Mapping[str, Any] | None) -> list[str]:
+    """Which predictions were trained on too, if any were."""
+    if labelled is None:
+        return []
+    how = {
+        "all": "beside the project's data",
+        "recent": "instead of the project's data",
+        "levelled": "beside the project's data, all targets brought to the level of the newest",
+    }
+    return [
+        f"{labelled['trained_on']} of them are labelled predictions, {how[labelled['recipe']]};",
+        f"SHA-256 of their file `{labelled['sha256']}`.",
     ]
 
 

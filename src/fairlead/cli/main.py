@@ -12,6 +12,7 @@ from fairlead import __version__
 from fairlead.cli import (
     alerts,
     drift,
+    flows,
     governance,
     labels,
     log,
@@ -19,6 +20,7 @@ from fairlead.cli import (
     monitor,
     projects,
     quality,
+    retraining,
     serving,
     traffic,
 )
@@ -27,11 +29,13 @@ from fairlead.errors import ExtraMissingError, FairleadError
 
 EXTRAS = {
     **dict.fromkeys(
-        ("joblib", "matplotlib", "onnx", "polars", "psutil", "sklearn", "threadpoolctl"), "train"
+        ("cronsim", "joblib", "matplotlib", "onnx", "polars", "psutil", "sklearn", "threadpoolctl"),
+        "train",
     ),
     **dict.fromkeys(("mlflow", "pandas", "sqlalchemy", "alembic"), "mlflow"),
     "duckdb": "monitor",
     "optuna": "search",
+    "prefect": "prefect",
 }
 """Module -> the extra that brings it."""
 
@@ -55,6 +59,7 @@ app.command()(governance.rollback)
 app.add_typer(labels.labels, name="labels")
 app.add_typer(monitor.monitor, name="monitor")
 app.add_typer(alerts.alerts, name="alerts")
+app.add_typer(flows.flow, name="flow")
 app.command()(projects.init)
 app.command()(projects.adopt)
 app.command()(projects.check)
@@ -67,6 +72,9 @@ app.command()(projects.report)
 app.command()(projects.schema)
 app.command()(quality.quality)
 app.command()(serving.serve)
+app.command()(flows.predict)
+app.command()(retraining.retrain)
+app.command()(retraining.approve)
 
 
 def _show_version(asked: bool) -> None:

@@ -36,7 +36,7 @@ def frame_of(dataset: Dataset, row_number: str | None) -> pl.DataFrame:
 
     contract = dataset.contract
     columns = {
-        name: _column(spec, values_of(dataset, name)) for name, spec in dataset.columns.items()
+        name: decoded(spec, values_of(dataset, name)) for name, spec in dataset.columns.items()
     }
     target: Any = dataset.y
     if contract.classes:
@@ -62,7 +62,7 @@ def values_of(dataset: Dataset, name: str) -> NDArray[Any]:
     return column
 
 
-def _column(spec: ColumnSpec, values: NDArray[Any]) -> pl.Series:
+def decoded(spec: ColumnSpec, values: NDArray[Any]) -> pl.Series:
     """A column as it was encoded, decoded: what was missing is null."""
     import polars as pl
 

@@ -26,6 +26,7 @@ ALIAS = r"[a-z][a-z0-9_-]{0,62}"
 Choice = str | bool | int | float | None
 """A value of a parameter that a search may try."""
 RESERVED_ALIASES = ("champion", "challenger", "latest")
+CRON_FIELDS = 5
 TargetTransform = Literal["log", "log1p", "sqrt"]
 Method = Literal["sigmoid", "isotonic"]
 """How probabilities are calibrated."""
@@ -331,6 +332,26 @@ class RetrainingSpec(SpecPart):
     """Smallest relative loss of the ranking metric, on labelled rows, that is an alert."""
     max_age: str | None = Field(default=None, pattern=r"^[1-9][0-9]*[mhd]$", examples=["90d"])
     """Age from which a model is too old to serve: minutes, hours or days since its training."""
+    window: str = Field(default="90d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["90d"])
+    """How young labelled predictions must be to be trained on: minutes, hours or days."""
+    min_labels: int = Field(default=200, ge=1)
+    """Labelled predictions that there must be since the last retraining."""
+    max_label_age: str = Field(default="14d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["14d"])
+    """Age of the newest labelled prediction from which labels are stale: nothing is trained on
+    them."""
+    cooldown: str = Field(default="1d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["1d"])
+    """Time after a retraining in which there is no other: minutes, hours or days."""
+    budget: int = Field(default=8, ge=1)
+    """Most retrainings in 30 days."""
+    promote: Literal["approve", "automatic"] = "approve"
+    """What becomes of a challenger that passes the gates: it waits for `fairlead approve`, or
+    becomes the champion at once."""
+
+    def faults(self) -> Iterator[SpecFault]:
+        """A schedule has five fields."""
+        if self.schedule is not None and len(self.schedule.split()) != CRON_FIELDS:
+            found = f"`{self.schedule}`"
+            yield SpecFault("schedule", found, "five fields of cron, such as `0 3 * * 1`")
 
 
 class ProjectSpec(SpecPart):

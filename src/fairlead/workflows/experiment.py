@@ -17,6 +17,7 @@ from fairlead.bundle.measure import Measurements, measure
 from fairlead.data.enforcement import Dataset
 from fairlead.data.fetch import sha256_of
 from fairlead.data.frames import values_of
+from fairlead.data.further import GATES, TRAINED, Further, join
 from fairlead.data.splits import holdout_split
 from fairlead.data.versions import data_version
 from fairlead.errors import FairleadError
@@ -95,6 +96,8 @@ class Experiment:
         layout: the folds, as positions among the training rows.
         coarse: the same folds, or five where `layout` leaves out one row at a time.
         metric: the metric that ranks.
+        recent: positions of labelled rows that are only scored, if there are any.
+        base_rows: rows of the project's own data; those behind them were predictions.
         origin: where the models come from, as JSON values.
         recipe: the files of a bundle that say how to make it again.
 
@@ -103,12 +106,33 @@ class Experiment:
         FoldsError: the training rows cannot be cut into folds.
     """
 
-    def __init__(self, project: Project, dataset: Dataset) -> None:
+    def __init__(
+        self,
+        project: Project,
+        dataset: Dataset,
+        further: Further | None = None,
+        place: Path | None = None,
+    ) -> None:
+        """Lay out a training.
+
+        Args:
+            project: whose candidates are trained.
+            dataset: its data.
+            further: labelled predictions that are trained on and scored, too.
+            place: folder for bundles and results; that of the project if not given.
+        """
         spec = project.spec
-        self.project, self.dataset, self.spec = project, dataset, spec
+        self.project, self.spec, self.further = project, spec, further
         self.train, self.holdout = holdout_split(spec.data.split, dataset)
-        self.X, self.y = dataset.X[self.train], dataset.y[self.train]
+        self.base_rows, self.recent = len(dataset.y), self.train[:0]
         cv = spec.evaluation.cv
+        if further is not None:
+            dataset = self._joined(dataset, further)
+        self.dataset = dataset
+        self.X, self.y = dataset.X[self.train], dataset.y[self.train]
+        if further is not None:
+            # One fit for each prediction of a quarter would take for ever.
+            cv = without_leaving_one_out(cv, self.y)
         self.layout, groups = self.lay_out(cv)
         self.nesting = self.within(cv, groups)
         coarse = without_leaving_one_out(cv, self.y)
@@ -130,8 +154,19 @@ class Experiment:
             "training_rows": len(self.train),
             "holdout_rows": len(self.holdout),
         }
-        self.cuts = cuts_of(spec, dataset, self.train)
-        self.results = results_folder(project)
+        if further is not None:
+            self.origin["labelled"] = further.to_json()
+        self.cuts = cuts_of(spec, self.dataset, self.train)
+        self.results = results_folder(project) if place is None else place / "results"
+        self.store = bundle_store(project) if place is None else place / "bundles"
+
+    def _joined(self, dataset: Dataset, further: Further) -> Dataset:
+        """The data with the labelled rows behind it; the holdout stays what it was."""
+        joined = join(dataset, self.train, further)
+        new = self.base_rows + np.flatnonzero(further.rows.part == TRAINED)
+        self.train = new if further.recipe == "recent" else np.concatenate([self.train, new])
+        self.recent = self.base_rows + further.rows.newest(GATES)
+        return joined
 
     def lay_out(self, cv: CrossValidationSpec) -> tuple[list[Fold], NDArray[Any] | None]:
         """Cut the training rows into folds; with the groups whose rows stay together, if any.
@@ -215,7 +250,7 @@ class Experiment:
         }
         conformed = conform(self, trained, scored)
         folder = make_bundle(
-            bundle_store(self.project),
+            self.store,
             self.spec.name,
             trained.fitted,
             scored.graph,
@@ -242,7 +277,9 @@ class Experiment:
         scored, conformed, bundle = self.bundle(trained, search)
         reports = scored.reports
         shown = "holdout" if "holdout" in reports else "cv"
-        keep(self.project.root, bundle.name, self._evidence(scored.parts[shown], shown))
+        if shown == "holdout" or self.further is None:
+            # Out of fold, other rows than those of the project's data were scored, too.
+            keep(self.project.root, bundle.name, self._evidence(scored.parts[shown], shown))
         measured = measure(bundle)
         entry = Entry(
             name=candidate.name,
@@ -296,10 +333,11 @@ class Experiment:
         """
         graph = compile_and_prove(trained.fitted, self.X)
         parts = {"cv": trained.out_of_fold}
-        if len(self.holdout):
-            # By the graph itself: what is shipped is what is measured.
-            prediction = run(Session(graph.model), self.dataset.X[self.holdout])
-            parts["holdout"] = (OutOfSample(np.arange(len(self.holdout)), prediction),)
+        for source, rows in (("holdout", self.holdout), ("recent", self.recent)):
+            if len(rows):
+                # By the graph itself: what is shipped is what is measured.
+                prediction = run(Session(graph.model), self.dataset.X[rows])
+                parts[source] = (OutOfSample(np.arange(len(rows)), prediction),)
         out_of_bag = trained.fitted.out_of_bag()
         if out_of_bag:
             parts["oob"] = (out_of_bag,)
@@ -308,11 +346,12 @@ class Experiment:
 
     def rows(self, part: OutOfSample, source: str) -> NDArray[np.int64]:
         """Positions in the data set of the rows that were scored."""
-        rows: NDArray[np.int64] = (self.holdout if source == "holdout" else self.train)[part.rows]
+        places = {"holdout": self.holdout, "recent": self.recent}
+        rows: NDArray[np.int64] = places.get(source, self.train)[part.rows]
         return rows
 
     def predictions(self, part: OutOfSample, source: str = "cv") -> Predictions:
-        """Predictions beside the truth; the source is `cv`, `holdout` or `oob`."""
+        """Predictions beside the truth; the source is `cv`, `holdout`, `recent` or `oob`."""
         return Predictions(
             y_true=self.dataset.y[self.rows(part, source)],
             y_pred=part.prediction.values,

@@ -26,7 +26,7 @@ from fairlead.workflows.drift import Drift, drift_of_window, importance_of
 from fairlead.workflows.drift_log import drift_of_log
 from fairlead.workflows.late_labels import measured
 from fairlead.workflows.look import Eyes, Measured, look, watched_champion
-from fairlead.workflows.monitor import Chore, Monitor, Ports
+from fairlead.workflows.monitor import Answer, Chore, Monitor, Ports
 from fairlead.workflows.prediction_compaction import compact
 from fairlead.workflows.prediction_log import LogDatabase, ask, predictions_of
 from fairlead.workflows.stopping import Stop
@@ -43,12 +43,14 @@ class Tools:
         database: that reads the prediction log; None where DuckDB is not installed.
         sinks: of alerts.
         page: writes Evidently's report to a file.
+        answer: does what follows from a look; None where nothing is done.
     """
 
     registry: ModelRegistry | None
     database: LogDatabase | None
     sinks: tuple[AlertSink, ...]
     page: Callable[[Drift, Path], object]
+    answer: Answer | None = None
 
 
 def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) -> Monitor:
@@ -89,6 +91,7 @@ def assembled(project: Project, settings: Settings, tools: Tools, stop: Stop) ->
             "columns.png": lambda path, alert: _distributions(drifted(alert.window), path),
             "report.html": lambda path, alert: tools.page(drifted(alert.window), path),
         },
+        answer=tools.answer,
     )
     window = timedelta(seconds=seconds(spec.monitoring.window))
     return Monitor(project.root, spec.name, Rules.of(spec), window, ports, stop)

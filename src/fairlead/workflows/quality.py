@@ -193,7 +193,7 @@ def expectation(
 
 
 def baselines_of(project: Project, registry: ModelRegistry | None) -> Baselines:
-    """Label of each version -> metric -> what the holdout said, or `cv` where there is none."""
+    """Label of each version -> metric -> what recent rows said, else the holdout, else `cv`."""
     found: dict[str, Mapping[str, Estimate]] = {}
     for file in sorted(bundles_of(project.root).glob(f"*/{MANIFEST}")):
         found[file.parent.name] = _baseline_of(json.loads(file.read_bytes()))
@@ -206,7 +206,8 @@ def baselines_of(project: Project, registry: ModelRegistry | None) -> Baselines:
 
 def _baseline_of(manifest: Mapping[str, Any]) -> dict[str, Estimate]:
     metrics = manifest["metrics"]
-    own = metrics.get("holdout") or metrics.get("cv") or {}
+    # What was retrained knows a world that the holdout does not stand for any more.
+    own = metrics.get("recent") or metrics.get("holdout") or metrics.get("cv") or {}
     return {name: Estimate.from_dict(fields) for name, fields in own.items()}
 
 

@@ -35,6 +35,8 @@ class Request:
         work: an empty folder, in which the state of this training goes.
         jobs: processes.
         found: parameters that a search had found; it is not searched again.
+        labelled: file of the labelled predictions that it was trained on, too, or None.
+        recipe: how, as the provenance says.
     """
 
     candidate: str
@@ -44,6 +46,8 @@ class Request:
     work: str
     jobs: int
     found: dict[str, Any] = field(default_factory=dict)
+    labelled: str | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
 
 
 def rebuild(request: Request, progress: Progress | None = None) -> Path:
@@ -55,7 +59,8 @@ def rebuild(request: Request, progress: Progress | None = None) -> Path:
     """
     from fairlead.workflows.train import build
 
-    return build(_project(request), request.candidate, jobs=request.jobs, progress=progress)
+    project = _project(request)
+    return build(project, request.candidate, jobs=request.jobs, progress=progress, **_more(request))
 
 
 def rebuild_apart(request: Request, package: Path | None) -> Path:
@@ -120,10 +125,24 @@ def _project(request: Request) -> Project:
     return Project.from_spec(spec.model_copy(update={"data": data}), request.work)
 
 
+def _more(request: Request) -> dict[str, Any]:
+    """The labelled predictions, for a `build` that knows of them; nothing where there are none."""
+    if request.labelled is None:
+        return {}
+    from fairlead.workflows.labelled_data import recorded_rows
+
+    return {"further": recorded_rows(_project(request), Path(request.labelled), request.recipe)}
+
+
 def _main() -> None:
     from fairlead.workflows.train import train
 
     request = Request(**json.loads(sys.argv[1]))
+    if request.labelled is not None:
+        from fairlead.workflows.train import build
+
+        build(_project(request), request.candidate, jobs=request.jobs, **_more(request))
+        return
     # Not `build`, which not every commit has.
     train(_project(request), only=[request.candidate], jobs=request.jobs)
 

@@ -15,6 +15,7 @@ from fairlead.registry.records import ModelVersion, RunRecord
 from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.traffic import ledger_of
 
+LABELLED = ("sha256", "rows", "recipe")
 TAGS = ("data_fingerprint", "spec_digest", "git_commit", "git_dirty")
 
 
@@ -24,13 +25,28 @@ def register(
     registry: ModelRegistry,
     tracker: RunTracker | None,
     act: Act,
+    *,
+    named: bool = True,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, ModelVersion]:
-    """Log a run per candidate and register its bundle under the candidate's alias."""
+    """Log a run per candidate and register its bundle.
+
+    Args:
+        experiment: what the candidates share.
+        finished: candidate -> what has become of it.
+        registry: where versions go.
+        tracker: where runs go; None logs none.
+        act: who does it, and when.
+        named: whether the candidate's alias points to the new version from now on.
+        more: further tags.
+    """
     ledger = ledger_of(experiment.project.root)
     name, origin = experiment.spec.name, experiment.origin
-    tags = {"project": name}
+    tags = {"project": name, **(more or {})}
     tags |= {tag: str(origin[tag]) for tag in TAGS if origin[tag] is not None}
     tags["data_version"] = shown_version(origin["data_version"])
+    if "labelled" in origin:
+        tags |= {f"labelled_{key}": str(origin["labelled"][key]) for key in LABELLED}
     parent = tracker.start("training", tags) if tracker else None
     versions = {}
     for candidate, result in finished.items():
@@ -44,7 +60,9 @@ def register(
             record = _record(result, own, int(origin["seed"]))
             run = tracker.log_run(record, parent_id=parent)
         made = registry.register(name, result.bundle, run_id=run, tags=own)
-        versions[candidate] = move_alias(registry, ledger, name, candidate, made.version, act)
+        if named:
+            made = move_alias(registry, ledger, name, candidate, made.version, act)
+        versions[candidate] = made
     if tracker and parent:
         tracker.finish(parent)
     return versions

@@ -21,7 +21,7 @@ from fairlead.workflows.rebuilding import Request, rebuild, rebuild_apart
 from fairlead.workflows.recorded import Recorded, find_recorded
 from fairlead.workflows.recorded_data import FoundData, find_data
 from fairlead.workflows.reproduction import Reproduction
-from fairlead.workflows.store import results_folder
+from fairlead.workflows.store import labelled_file, results_folder
 from fairlead.workflows.then_and_now import put_beside
 
 
@@ -57,6 +57,7 @@ def reproduce(
         FairleadError: the training failed.
     """
     recorded = find_recorded(project, str(version), registry)
+    labelled = _labelled(project, recorded)
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(TemporaryDirectory(prefix="fairlead-reproduce-"))
@@ -69,7 +70,8 @@ def reproduce(
         spec = _spec(project, recorded, tree)
         roots = [*([tree.project] if tree else []), project.root]
         data = find_data(recorded, spec, roots, work, mirror)
-        request = _request(recorded, project if tree is None else tree, data, work, jobs)
+        place = project if tree is None else tree
+        request = _request(recorded, place, data, labelled, work, jobs)
         try:
             made = rebuild_apart(request, tree.package) if tree else rebuild(request, progress)
         except FairleadError as error:
@@ -78,8 +80,8 @@ def reproduce(
             told = " ".join(["the data differs.", *data.remarks])
             reason = f"{told} It cannot be trained on: {error}"
             raise ReproductionError(recorded.label, reason) from error
-        place = tree.project if tree else project.root
-        found = put_beside(project, recorded, load_bundle(made), data, place)
+        folder = tree.project if tree else project.root
+        found = put_beside(project, recorded, load_bundle(made), data, folder)
     file = results_folder(project) / "reproduction" / f"{found.digest}.json"
     at = datetime.now(UTC).isoformat(timespec="seconds")
     write_whole(file, to_json({"at": at, **found.to_json()}))
@@ -95,7 +97,12 @@ def _spec(project: Project, recorded: Recorded, tree: Checkout | None) -> Projec
 
 
 def _request(
-    recorded: Recorded, place: Project | Checkout, data: FoundData, work: Path, jobs: int
+    recorded: Recorded,
+    place: Project | Checkout,
+    data: FoundData,
+    labelled: Path | None,
+    work: Path,
+    jobs: int,
 ) -> Request:
     file = place.path if isinstance(place, Project) else place.project
     spec = recorded.bundle.path / PROJECT
@@ -107,4 +114,25 @@ def _request(
         work=str(work),
         jobs=jobs,
         found=recorded.bundle.manifest.get("search", {}).get("found", {}),
+        labelled=None if labelled is None else str(labelled),
+        recipe=recorded.provenance.get("labelled", {}),
     )
+
+
+def _labelled(project: Project, recorded: Recorded) -> Path | None:
+    """The labelled predictions that the version was trained on, too; None if there were none.
+
+    Raises:
+        ReproductionError: they are not in the project.
+    """
+    origin = recorded.provenance.get("labelled")
+    if origin is None:
+        return None
+    file = labelled_file(project.root, origin["sha256"])
+    if not file.is_file():
+        reason = (
+            f"it was trained on {origin['trained_on']:,} labelled predictions too, and their file "
+            f"is not here: bring {file}"
+        )
+        raise ReproductionError(recorded.label, reason)
+    return file.resolve()

@@ -52,3 +52,13 @@ def alerts_of(root: Path) -> Path:
 def predictions_of(root: Path, digest: str) -> Path:
     """File with what a bundle predicted for rows it never saw."""
     return root / STATE / "results" / "predictions" / f"{digest}.npz"
+
+
+def labelled_file(root: Path, digest: str) -> Path:
+    """File of the labelled predictions that a version was trained on, by its SHA-256."""
+    return root / STATE / "labelled" / f"{digest}.parquet"
+
+
+def retraining_folder(root: Path) -> Path:
+    """Folder of what retrainings remember, and in which one works."""
+    return root / STATE / "retraining"

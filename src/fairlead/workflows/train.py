@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from fairlead import notebook
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.data.further import Further
 from fairlead.errors import FairleadError, Problem, ProjectError
 from fairlead.evaluation.leaderboard import Leaderboard
 from fairlead.notebook import as_text
@@ -39,6 +40,9 @@ from fairlead.workflows.validations import other_validations
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+Made = TypeVar("Made")
 
 
 class Silent:
@@ -242,9 +246,21 @@ def train(
 
 
 def build(
-    project: Project, candidate: str, *, jobs: int = 0, progress: Progress | None = None
+    project: Project,
+    candidate: str,
+    *,
+    further: Further | None = None,
+    jobs: int = 0,
+    progress: Progress | None = None,
 ) -> Path:
     """Train one candidate as `train` does and make its bundle, and no more: nothing is ranked.
+
+    Args:
+        project: a loaded project.
+        candidate: its name.
+        further: labelled predictions that it is trained on, too.
+        jobs: processes; 0 takes one per core.
+        progress: told how far it is.
 
     Returns:
         The bundle's folder.
@@ -253,14 +269,27 @@ def build(
         DataError: the data is missing, damaged, or breaks the contract.
         FairleadError: the candidate failed.
     """
-    experiment = Experiment(project, read(project))
-    candidates = _candidates(project, [candidate])
+    experiment = Experiment(project, read(project), further)
+    return make(experiment, candidate, experiment.bundle, jobs=jobs, progress=progress)[-1]
+
+
+def make(
+    experiment: Experiment,
+    candidate: str,
+    finish: Callable[[Trained], Made],
+    *,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> Made:
+    """Train one candidate of an experiment; returns what `finish` makes of it.
+
+    Raises:
+        FairleadError: it failed.
+    """
+    candidates = _candidates(experiment.project, [candidate])
     jobs = jobs or os.cpu_count() or 1
-    made, _ = _build(experiment, candidates, {}, jobs, progress or Silent(), experiment.bundle)
-    return made[candidate][-1]
-
-
-Made = TypeVar("Made")
+    made, _ = _build(experiment, candidates, {}, jobs, progress or Silent(), finish)
+    return made[candidate]
 
 
 def _build(
