@@ -22,6 +22,7 @@ from fairlead.cli import (
     quality,
     retraining,
     serving,
+    shadow,
     traffic,
 )
 from fairlead.cli.terminal import errors
@@ -52,6 +53,7 @@ app.add_typer(projects.data, name="data")
 app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
 app.add_typer(traffic.traffic, name="traffic")
+app.add_typer(shadow.shadow, name="shadow")
 app.add_typer(log.log, name="log")
 app.add_typer(governance.history, name="history")
 app.command()(governance.promote)
