@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -18,8 +19,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from typer.testing import CliRunner
 
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.cli.main import app
 from fairlead.registry.moves import Act
 from fairlead.registry.promotion import promote, rollback
 from fairlead.registry.traffic import Traffic, read_traffic, write_traffic
@@ -89,8 +92,9 @@ class Fleet:
 class Callers:
     """Ask without a pause, and keep the answers: version and prediction, or what went wrong."""
 
-    def __init__(self, url: str, count: int = 4) -> None:
+    def __init__(self, url: str, count: int = 4, rows: Sequence[Any] = (ROW,)) -> None:
         self._url = url
+        self._rows = rows
         self._stop = Event()
         self.answers: list[tuple[str, Any]] = []
         self.failures: list[str] = []
@@ -100,9 +104,11 @@ class Callers:
 
     def _ask(self) -> None:
         with httpx2.Client(base_url=self._url, timeout=PATIENCE_S) as client:
-            while not self._stop.is_set():
+            for row in cycle(self._rows):
+                if self._stop.is_set():
+                    return
                 try:
-                    answer = client.post("/predict", json=ROW)
+                    answer = client.post("/predict", json=row)
                 except httpx2.HTTPError as error:
                     self.failures.append(type(error).__name__)
                     continue
@@ -258,3 +264,54 @@ def test_a_change_of_traffic_by_the_admin_route_outlives_the_service(project: Pa
         before.to_json(),
         asked.to_json(),
     )
+
+
+def narrowed(project: Path) -> int:
+    """A version that refuses long petals, which the others take."""
+    file = project / "fairlead.yaml"
+    whole = file.read_text()
+    file.write_text(whole.replace("petal_length: {type: number, min: 0.1, max: 30", NARROW))
+    try:
+        result = train(load(project), only=["rules"], jobs=1)
+    finally:
+        file.write_text(whole)
+    assert result.versions
+    return max(version.version for version in model_registry(project).versions("iris"))
+
+
+CLEAR = {"sepal_length": 6.5, "sepal_width": 3.0, "petal_length": 5.8, "petal_width": 2.2}
+NARROW = "petal_length: {type: number, min: 0.1, max: 7"
+
+
+def test_a_challenger_that_refuses_is_aborted_and_a_good_one_stands_all_steps(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = model_registry(project)
+    champion = point(registry, "iris", "champion", "lda").version
+    point(registry, "iris", "challenger", str(narrowed(project)))
+    log = project / ".fairlead" / "predictions"
+    monkeypatch.setenv("FAIRLEAD_PREDICTION_LOG", str(log))
+    running = Fleet(project)
+    callers = Callers(running.url, 3, rows=[CLEAR] * 9 + [{**CLEAR, "petal_length": 8.0}])
+    steps = ["--steps", "30,50", "--every", "2s", "--patience", "40s", "--min-rows", "450"]
+    command = ["canary", "start", *steps, "--project", str(project)]
+    try:
+        bad = CliRunner().invoke(app, command)
+        failed = CliRunner().invoke(app, ["canary", "status", "--project", str(project)])
+        point(registry, "iris", "challenger", "decision_tree")
+        good = CliRunner().invoke(app, command)
+        aborted = CliRunner().invoke(app, ["canary", "abort", "--project", str(project)])
+        callers.end()
+    finally:
+        running.end()
+        write_traffic(registry, "iris", Traffic())
+    assert bad.exit_code == 1
+    assert "errors" in bad.output
+    assert "canary failed, all goes to the champion" in bad.output
+    assert "failed, step 1 of 2, 30 %" in failed.output
+    assert good.exit_code == 0, good.output
+    assert "stands all steps and is not promoted" in good.output
+    assert aborted.output == "the traffic of iris is champion 100 %\n"
+    assert {*callers.failures} == {"422"}
+    of_champion = [answer for version, answer in callers.answers if version == str(champion)]
+    assert all("probabilities" in answer for answer in of_champion)

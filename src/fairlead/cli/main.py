@@ -11,6 +11,7 @@ import typer
 from fairlead import __version__
 from fairlead.cli import (
     alerts,
+    canary,
     drift,
     flows,
     governance,
@@ -53,6 +54,7 @@ app.add_typer(projects.data, name="data")
 app.add_typer(models.models, name="models")
 app.add_typer(serving.bundle, name="bundle")
 app.add_typer(traffic.traffic, name="traffic")
+app.add_typer(canary.canary, name="canary")
 app.add_typer(shadow.shadow, name="shadow")
 app.add_typer(log.log, name="log")
 app.add_typer(governance.history, name="history")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.cli.terminal import AsJson, errors, output, seconds_of
+from fairlead.cli.terminal import AsJson, output
 
 if TYPE_CHECKING:
     from fairlead.project.loading import Project
@@ -104,54 +104,6 @@ def show(
         output().print(f"last changed {last['at'][:19]}Z by {last['actor']}{reason}")
 
 
-@traffic.command()
-def canary(
-    challenger: Annotated[str, typer.Argument(help="Alias or version number.")] = "challenger",
-    steps: Annotated[str, typer.Option(help="Percent of the requests, rising.")] = "5,25,50,100",
-    every: Annotated[str, typer.Option(help="Time between two steps, such as 10m.")] = "10m",
-    abort: Annotated[bool, typer.Option("--abort", help="Give all back to the champion.")] = False,
-    reason: ReasonOption = "",
-    project: ProjectOption = Path(),
-) -> None:
-    """Give a version more and more of the traffic; Ctrl-C leaves it at the present step."""
-    from fairlead.workflows import traffic as workflow
-
-    percents, seconds = _percents(steps), seconds_of(every, "--every")
-    loaded, registry, default = _open(project)
-    name, ledger = loaded.spec.name, workflow.ledger_of(loaded.root)
-    common: dict[str, Any] = {
-        "actor": workflow.this_actor(),
-        "reason": reason,
-        "default": default,
-    }
-    if abort:
-        change = workflow.abort_canary(registry, ledger, name, **common)
-        output().print(f"the traffic of {name} is {change.after}")
-        return
-    reached: list[float] = []
-
-    def report(step: float) -> None:
-        reached.append(step)
-        last = len(reached) == len(percents)
-        errors().print(f"{challenger} answers {step:g} %" + ("" if last else f", more in {every}"))
-
-    common |= {"steps": percents, "every_s": seconds, "report": report}
-    try:
-        workflow.canary(registry, ledger, name, challenger, **common)
-    except KeyboardInterrupt:
-        share = f"{reached[-1]:g} %" if reached else "what it had"
-        errors().print(f"\nstopped: {challenger} goes on answering {share}; {_ways_on(challenger)}")
-        raise
-    errors().print(f"{challenger} is not promoted; {_ways_on(challenger)}")
-
-
-def _ways_on(challenger: str) -> str:
-    return (
-        f"`fairlead promote {challenger}` and `fairlead traffic set champion=100` make it "
-        "the champion, `fairlead traffic canary --abort` gives all back"
-    )
-
-
 def _set_served(url: str, wanted: Traffic, model: str | None, reason: str) -> None:
     from fairlead.settings import read_settings
     from fairlead.workflows.admin import put_traffic
@@ -178,14 +130,6 @@ def _weights(shares: list[str]) -> dict[str, float]:
             raise TrafficError((f"{route} is named twice",))
         weights[route] = weight
     return weights
-
-
-def _percents(text: str) -> list[float]:
-    try:
-        return [float(step.strip().removesuffix("%")) for step in text.split(",")]
-    except ValueError:
-        problem = f"found {text!r}, expected percentages such as 5,25,50"
-        raise typer.BadParameter(problem, param_hint="--steps") from None
 
 
 def _show_served(document: dict[str, Any], *, as_json: bool) -> None:

@@ -80,19 +80,19 @@ def canaried(evidence: Evidence) -> Verdict:
     """The champion answered under half of the traffic before it became champion.
 
     The ledger, whose chain holds, says so. A point where the prediction log has its answers of
-    that time and CI or DVC runs `fairlead traffic canary`, half a point else.
+    that time and CI or DVC runs `fairlead canary start`, half a point else.
     """
     if evidence.champion is None:
         return NO_CHAMPION
     found = evidence.canary
-    remedy = "fairlead traffic canary challenger, then promote it"
+    remedy = "fairlead canary start challenger, then promote it"
     if found is None:
         return Verdict(0, "the champion never had a part of the traffic first", remedy)
     text = f"{found.percent:g} % of the traffic first, entry {found.entry} of the ledger"
     if not found.answered:
         remedy = "serve with FAIRLEAD_PREDICTION_LOG"
         return Verdict(MANUAL, f"{text}; no answer of that time is logged", remedy)
-    return repeated(evidence, "fairlead traffic canary", text)
+    return repeated(evidence, "fairlead canary start", text)
 
 
 def reversible(evidence: Evidence) -> Verdict:

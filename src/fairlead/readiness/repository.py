@@ -14,7 +14,7 @@ COMMANDS = (
     "fairlead check",
     "fairlead reproduce",
     "fairlead score",
-    "fairlead traffic canary",
+    "fairlead canary start",
     "pytest",
 )
 """Those that make tests of the score, where something runs them by itself."""

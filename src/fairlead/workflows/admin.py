@@ -63,6 +63,15 @@ def get_traffic(url: str, model: str | None = None) -> dict[str, Any]:
     return _ask(url, f"/models/{quote(model or _default_model(url), safe='')}/traffic")
 
 
+def get_metrics(url: str) -> str:
+    """What a running service has counted, in Prometheus' text format.
+
+    Raises:
+        ServiceError: it cannot be reached, or does not tell.
+    """
+    return _answer(url, "/metrics").decode(errors="replace")
+
+
 def _default_model(url: str) -> str:
     model = _ask(url, "/version").get("model")
     if not isinstance(model, str):
@@ -74,6 +83,19 @@ def _ask(
     url: str, path: str, token: str | None = None, document: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """GET a document, or PUT one with a token, and read the answer."""
+    address = url.rstrip("/") + path
+    try:
+        found = json.loads(_answer(url, path, token, document))
+    except ValueError:
+        raise ServiceError(url, "the answer is not what it must be") from None
+    if not isinstance(found, dict):
+        raise ServiceError(address, "expected a JSON object as the answer")
+    return found
+
+
+def _answer(
+    url: str, path: str, token: str | None = None, document: dict[str, Any] | None = None
+) -> bytes:
     address = url.rstrip("/") + path
     try:
         parts = urlsplit(address)
@@ -88,7 +110,7 @@ def _ask(
             address, body, headers, method="GET" if body is None else "PUT"
         )
         with _opener(parts.hostname).open(request, timeout=TIMEOUT_S) as answer:
-            found = json.loads(answer.read())
+            content: bytes = answer.read()
     except urllib.error.HTTPError as error:
         with error:
             raise ServiceError(address, f"{error.code}: {_detail(error)}") from None
@@ -100,9 +122,7 @@ def _ask(
         raise ServiceError(
             url, "the address, the token or the answer is not what it must be"
         ) from None
-    if not isinstance(found, dict):
-        raise ServiceError(address, "expected a JSON object as the answer")
-    return found
+    return content
 
 
 def _opener(host: str) -> urllib.request.OpenerDirector:

@@ -1,13 +1,11 @@
-"""Shares out a model's requests among its versions, at once or step by step."""
+"""Shares out a model's requests among its versions."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import socket
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,11 @@ from fairlead.registry.arrival import refuse_strangers
 from fairlead.registry.ledger import Ledger
 from fairlead.registry.ledger_lines import Entry
 from fairlead.registry.port import ModelRegistry
-from fairlead.registry.records import CHAMPION, ModelVersion
+from fairlead.registry.records import ModelVersion
 from fairlead.registry.traffic import NOTE, Traffic, read_traffic, write_traffic
 from fairlead.workflows.store import STATE
 
 KIND = "traffic"
-WHOLE = 100
 
 
 @dataclass(frozen=True)
@@ -152,112 +149,6 @@ def show_traffic(
     versions = {reference: _version(registry, name, reference) for reference in traffic.references}
     changes = [entry for entry in ledger.entries(name) if entry.kind == KIND]
     return Shown(traffic, versions, changes[-1] if changes else None)
-
-
-def canary(
-    registry: ModelRegistry,
-    ledger: Ledger,
-    name: str,
-    challenger: str,
-    *,
-    actor: str,
-    steps: Sequence[float] = (5, 25, 50, 100),
-    every_s: float = 600,
-    reason: str = "",
-    default: Traffic | None = None,
-    report: Callable[[float], None] = lambda _: None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Give a version more and more of the champion's traffic, without judging it.
-
-    Whoever interrupts it leaves the traffic at the present step. At the end the version is not
-    promoted.
-
-    Args:
-        registry: where the model is.
-        ledger: where each step is written down.
-        name: name of the model.
-        challenger: alias or number of the version.
-        actor: who asks, as `user@host`.
-        steps: percent of the requests that it answers, rising.
-        every_s: seconds between two steps.
-        reason: why.
-        default: what holds where the traffic was never set.
-        report: told of each step when it holds.
-        sleep: waits.
-
-    Raises:
-        TrafficError: the steps do not rise within (0, 100]; or somebody else changed the traffic,
-            the champion or the challenger meanwhile: nothing more was changed.
-        ModelVersionNotFoundError: there is no champion, or no such version.
-    """
-    _check_steps(steps)
-    pair = _pair(registry, name, challenger)
-    if pair[0].version == pair[1].version:
-        raise TrafficError((f"{challenger} is the champion: there is nothing to try out",))
-    present = read_traffic(registry.notes(name), default)
-    shadow = None if present.shadow in (challenger, CHAMPION) else present.shadow
-    for number, step in enumerate(steps):
-        if number:
-            sleep(every_s)
-            _check_alone(registry, name, challenger, pair, present)
-        weights = {CHAMPION: WHOLE - step, challenger: step}
-        present = Traffic(weights, shadow, present.sticky)
-        why = f"canary: {step:g} % for {challenger}" + (f": {reason}" if reason else "")
-        set_traffic(registry, ledger, name, present, actor=actor, reason=why, default=default)
-        report(step)
-
-
-def abort_canary(
-    registry: ModelRegistry,
-    ledger: Ledger,
-    name: str,
-    *,
-    actor: str,
-    reason: str = "",
-    default: Traffic | None = None,
-) -> Change:
-    """Give everything back to the champion; a canary that is still running stops by itself.
-
-    Raises:
-        ModelVersionNotFoundError: there is no champion.
-        StorageError: the ledger cannot be written; nothing was changed.
-    """
-    try:
-        present = read_traffic(registry.notes(name), default)
-    except TrafficError:
-        present = Traffic()
-    shadow = None if present.shadow == CHAMPION else present.shadow
-    alone = replace(present, weights={CHAMPION: WHOLE}, shadow=shadow)
-    why = "canary aborted" + (f": {reason}" if reason else "")
-    return set_traffic(registry, ledger, name, alone, actor=actor, reason=why, default=default)
-
-
-def _check_steps(steps: Sequence[float]) -> None:
-    rising = all(low < high for low, high in zip((0, *steps), steps, strict=False))
-    if not steps or not rising or not steps[-1] <= WHOLE:
-        raise TrafficError(("steps: expected percentages that rise, from above 0 to at most 100",))
-
-
-def _check_alone(
-    registry: ModelRegistry,
-    name: str,
-    challenger: str,
-    pair: tuple[ModelVersion, ModelVersion],
-    present: Traffic,
-) -> None:
-    """Stop where somebody else has decided something meanwhile: that decision stands."""
-    if registry.notes(name).get(NOTE) is None or read_traffic(registry.notes(name)) != present:
-        raise TrafficError(("somebody else has set the traffic meanwhile; that stands",))
-    now = _pair(registry, name, challenger)
-    moved = [old for old, new in zip(pair, now, strict=True) if old.version != new.version]
-    if moved:
-        what = f"{moved[0]} is no longer what it was: an alias has moved meanwhile"
-        raise TrafficError((what, f"the traffic is as it was left: {present}"))
-
-
-def _pair(registry: ModelRegistry, name: str, challenger: str) -> tuple[ModelVersion, ModelVersion]:
-    return registry.resolve(name, CHAMPION), registry.resolve(name, challenger)
 
 
 def _version(registry: ModelRegistry, name: str, reference: str) -> ModelVersion | None:

@@ -30,7 +30,7 @@ COMMANDS = (
     "fairlead check",
     "fairlead reproduce",
     "fairlead score",
-    "fairlead traffic canary",
+    "fairlead canary start",
     "pytest",
 )
 PROBES = ("refusals", "extremes", "feature_cost", "one_row", "skew", "new_feature", "speed")
@@ -174,7 +174,7 @@ BY_COMMAND = {
         "infrastructure_7",
         *(f"monitoring_{number}" for number in range(1, 7)),
     ],
-    "fairlead traffic canary": ["infrastructure_6"],
+    "fairlead canary start": ["infrastructure_6"],
     "pytest": list(CLAIMS),
 }
 

@@ -11,11 +11,12 @@ from fairlead.adapters.memory_registry import MemoryRegistry
 from fairlead.project.loading import Project
 from fairlead.readiness.records import Score, Verdict
 from fairlead.registry.champions import remember
+from fairlead.registry.traffic import Traffic
 from fairlead.testing.registry import point
 from fairlead.workflows.load import load
 from fairlead.workflows.score import score
 from fairlead.workflows.standing import champion_of
-from fairlead.workflows.traffic import canary, ledger_of
+from fairlead.workflows.traffic import ledger_of, set_traffic
 from fairlead.workflows.train import train
 
 pytestmark = pytest.mark.slow
@@ -67,8 +68,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, registry: MemoryRegistry) 
     project = write(tmp_path_factory.mktemp("flats"))
     train(project, registry=registry, only=["ridge"], jobs=1)
     train(project, registry=registry, only=["tree"], jobs=1)
-    ledger = ledger_of(project.root)
-    canary(registry, ledger, "flats", "challenger", actor="ada@host", steps=(5, 100), every_s=0)
+    split = Traffic({"champion": 95, "challenger": 5})
+    set_traffic(registry, ledger_of(project.root), "flats", split, actor="ada@host")
     point(registry, "flats", "champion", "2")
     remember(registry, "flats", 1)
     return project

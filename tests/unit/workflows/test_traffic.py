@@ -12,14 +12,11 @@ from fairlead.errors import (
     ModelVersionNotFoundError,
     RegistryUnavailableError,
     StorageError,
-    TrafficError,
 )
 from fairlead.registry.ledger import Ledger
 from fairlead.registry.traffic import NOTE, Traffic, read_traffic
 from fairlead.testing.registry import point, sample_bundle
 from fairlead.workflows.traffic import (
-    abort_canary,
-    canary,
     ledger_of,
     set_traffic,
     show_traffic,
@@ -144,107 +141,6 @@ def test_an_alias_that_does_not_exist_yet_is_shown_as_such(
     shown = show_traffic(registry, ledger, NAME, Traffic({"champion": 1, "later": 1}))
     assert shown.versions["later"] is None
     assert shown.last is None
-
-
-def test_a_canary_goes_up_step_by_step_and_promotes_nobody(
-    registry: Registry, ledger: Ledger
-) -> None:
-    set_traffic(registry, ledger, NAME, Traffic(shadow="3", sticky="field:user"), **ADA)
-    seen: list[Any] = []
-    canary(
-        registry,
-        ledger,
-        NAME,
-        "challenger",
-        steps=(5, 25, 100),
-        every_s=60,
-        reason="try",
-        report=lambda step: seen.append((step, now(registry).weights)),
-        sleep=seen.append,
-        **ADA,
-    )
-    assert seen == [
-        (5, {"champion": 95, "challenger": 5}),
-        60,
-        (25, {"champion": 75, "challenger": 25}),
-        60,
-        (100, {"champion": 0, "challenger": 100}),
-    ]
-    assert (now(registry).shadow, now(registry).sticky) == ("3", "field:user")
-    assert registry.resolve(NAME, "champion").version == 1
-    assert ledger.entries()[-1].reason == "canary: 100 % for challenger: try"
-    assert len(ledger.entries()) == 4
-
-
-def test_a_shadow_that_becomes_a_canary_is_no_shadow_any_more(
-    registry: Registry, ledger: Ledger
-) -> None:
-    set_traffic(registry, ledger, NAME, Traffic(shadow="challenger"), **ADA)
-    canary(registry, ledger, NAME, "challenger", steps=(100,), **ADA)
-    assert now(registry).shadow is None
-
-
-def test_an_interrupted_canary_stays_where_it_is(registry: Registry, ledger: Ledger) -> None:
-    def interrupt(seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        canary(registry, ledger, NAME, "challenger", steps=(5, 25), sleep=interrupt, **ADA)
-    assert now(registry).weights == {"champion": 95, "challenger": 5}
-
-
-def test_an_aborted_canary_gives_all_back_and_stops(registry: Registry, ledger: Ledger) -> None:
-    def abort(seconds: float) -> None:
-        abort_canary(registry, ledger, NAME, actor="bob@host")
-
-    with pytest.raises(TrafficError, match="somebody else has set the traffic meanwhile"):
-        canary(registry, ledger, NAME, "challenger", steps=(5, 25), sleep=abort, **ADA)
-    assert now(registry) == Traffic()
-    assert ledger.entries()[-1].reason == "canary aborted"
-
-
-def test_a_canary_does_not_go_on_with_another_challenger(
-    registry: Registry, ledger: Ledger
-) -> None:
-    def retrain(seconds: float) -> None:
-        point(registry, NAME, "challenger", "3")
-
-    with pytest.raises(TrafficError, match="iris version 2 is no longer what it was"):
-        canary(registry, ledger, NAME, "challenger", steps=(5, 25), sleep=retrain, **ADA)
-    assert now(registry).weights == {"champion": 95, "challenger": 5}
-
-
-def test_an_abort_keeps_shadow_and_sticky(registry: Registry, ledger: Ledger) -> None:
-    present = Traffic({"champion": 50, "challenger": 50}, "3", "field:user")
-    set_traffic(registry, ledger, NAME, present, **ADA)
-    after = abort_canary(registry, ledger, NAME, **ADA).after
-    assert after == now(registry) == Traffic({"champion": 100}, "3", "field:user")
-
-
-def test_an_abort_works_whatever_the_note_says(registry: Registry, ledger: Ledger) -> None:
-    registry.set_note(NAME, NOTE, "nonsense")
-    abort_canary(registry, ledger, NAME, **ADA)
-    assert now(registry) == Traffic()
-
-
-@pytest.mark.parametrize("steps", [(), (0,), (-5, 5), (5, 5), (25, 5), (50, 101), (float("nan"),)])
-def test_steps_that_do_not_rise_are_refused(
-    registry: Registry, ledger: Ledger, steps: tuple[float, ...]
-) -> None:
-    with pytest.raises(TrafficError, match="percentages that rise"):
-        canary(registry, ledger, NAME, "challenger", steps=steps, **ADA)
-    assert ledger.entries() == ()
-
-
-@pytest.mark.parametrize("reference", ["champion", "1"])
-def test_the_champion_is_no_canary(registry: Registry, ledger: Ledger, reference: str) -> None:
-    with pytest.raises(TrafficError, match="is the champion"):
-        canary(registry, ledger, NAME, reference, **ADA)
-
-
-def test_a_canary_of_nothing_is_refused(registry: Registry, ledger: Ledger) -> None:
-    with pytest.raises(ModelVersionNotFoundError):
-        canary(registry, ledger, NAME, "lda", **ADA)
 
 
 def test_an_actor_is_a_user_on_a_machine() -> None:
