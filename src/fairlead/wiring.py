@@ -262,7 +262,9 @@ def alert_sinks(settings: Settings, held: timedelta) -> tuple[AlertSink, ...]:
     return tuple(sinks)
 
 
-def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) -> Monitor:
+def monitor(
+    project: Project, settings: Settings, every: timedelta, stop: Stop, *, retrains: bool = True
+) -> Monitor:
     """What watches a project.
 
     Args:
@@ -270,6 +272,7 @@ def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) 
         settings: of the process.
         every: between two ticks; an Alertmanager believes an alert for three of them.
         stop: ends a tick before its next step.
+        retrains: whether it retrains, too, where schedule, alert or age ask for it.
 
     Raises:
         MonitorStateError: what was remembered cannot be read.
@@ -303,7 +306,7 @@ def monitor(project: Project, settings: Settings, every: timedelta, stop: Stop) 
         sinks,
         page=lambda found, page: write_report(found.rows(), page),
         # What is retrained goes to the registry, and is trained on what the database reads.
-        answer=None if registry is None or database is None else answer,
+        answer=answer if retrains and registry is not None and database is not None else None,
     )
     return assembled(project, settings, tools, stop)
 

@@ -21,6 +21,7 @@ from fairlead.serving.labels import LabelLine
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.settings import Settings
 from fairlead.workflows.history import verify_history
+from fairlead.workflows.stopping import Stop
 from fairlead.workflows.store import bundle_store
 from fairlead.workflows.traffic import ledger_of
 from fairlead.workflows.train import build
@@ -60,7 +61,7 @@ def predict_and_label(root: Path, folder: Path, rise: float) -> None:
 
 
 def test_prices_rise_and_the_model_follows(tmp_path: Path) -> None:
-    project = prices.project_in(tmp_path)
+    project = prices.project_in(tmp_path, more="retraining: {max_age: 1d}")
     registry = wiring.model_registry(tmp_path)
     made = build(project, "ridge", jobs=1)
     registry.register("prices", made)
@@ -85,6 +86,9 @@ def test_prices_rise_and_the_model_follows(tmp_path: Path) -> None:
     assert asked is not None
     assert asked.startswith("wait: ")
     assert "0 new of 1,200" in asked
+    watching = wiring.monitor(project, settings, timedelta(hours=1), Stop())
+    state = watching.tick(later)
+    assert "answer" not in state.failing
     manifest = load_bundle(bundle_store(project) / done.run.bundle).manifest
     assert manifest["metrics"]["recent"]["rmse"]["value"] < 100
 

@@ -165,7 +165,7 @@ def monitor(project: str) -> dict[str, Any]:
     began = datetime.now(UTC)
     # 1: a step failed, which is in the state, as the others are.
     state: dict[str, Any] = json.loads(
-        command(["monitor", "run", project, "--once", "--json"], (0, 1))
+        command(["monitor", "run", project, "--once", "--no-retrain", "--json"], (0, 1))
     )
     alerts = state["policy"].get("alerts", [])
     for alert in alerts:

@@ -30,6 +30,9 @@ def run(
     project: ProjectPath = Path(),
     every: Annotated[str, typer.Option(help="Time between two looks: 30s, 10m, 1h.")] = "1h",
     once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain/--no-retrain", help="Retrain by the project's rules, too.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Watch a project until SIGTERM or Ctrl-C: look, alert, and answer by the project's rules.
@@ -54,7 +57,9 @@ def run(
     with alone(loaded.root):
         configure_logging(settings.log_level, writer)
         try:
-            watching = wiring.monitor(loaded, settings, timedelta(seconds=every_s), stop)
+            watching = wiring.monitor(
+                loaded, settings, timedelta(seconds=every_s), stop, retrains=retrain
+            )
             if not once:
                 errors().print(f"watching {loaded.spec.name} every {every}, Ctrl-C to stop")
                 for name in (signal.SIGTERM, signal.SIGINT):
