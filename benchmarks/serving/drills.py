@@ -248,10 +248,11 @@ class Drill:
         return [replace(claim, what=f"{name}: {claim.what}", timed=False) for claim in found]
 
     def _move(self, version: int) -> None:
+        from fairlead.testing.registry import point
         from fairlead.wiring import model_registry
-        from fairlead.workflows.models import move_alias
 
-        move_alias(model_registry(self.project), "iris", "champion", str(version))
+        # As another program moves it: the gates would not take a damaged bundle.
+        point(model_registry(self.project), "iris", "champion", str(version))
 
 
 def prepare(folder: Path, seconds: float) -> Drill:

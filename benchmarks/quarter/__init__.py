@@ -1,0 +1,1 @@
+"""A quarter of a model's life, simulated in minutes from real rows."""

@@ -1,0 +1,77 @@
+"""`python -m benchmarks.quarter`: a quarter of housing's and of obesity's life, in minutes.
+
+Writes `quarter.json`, `quarter-housing.png` and `quarter-obesity.png` to the benchmarks' pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from benchmarks.quarter.life import DAY, Life, better_of, midnight, summary, write
+from benchmarks.quarter.picture import draw
+from benchmarks.quarter.stationary import repeat
+from benchmarks.quarter.verdict import verdict
+from benchmarks.quarter.world import DAYS, HOUSING, OBESITY, Scenery, World
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {"housing": "housing.csv", "obesity": "ObesityDataSet_raw_and_data_sinthetic.csv"}
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quarter", description=__doc__)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--repetitions", type=int, default=200)
+    parser.add_argument("--only", choices=[*FILES], action="append")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+    asked = parser.parse_args()
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    mirror = Path(os.environ.get("FAIRLEAD_DATA_MIRROR", ROOT.parent / "shared" / "data"))
+    folder = Path(tempfile.mkdtemp(prefix="quarter-"))
+    found: dict[str, Any] = {}
+    try:
+        for scenery in (HOUSING, OBESITY):
+            if asked.only and scenery.name not in asked.only:
+                continue
+            rows = pl.read_csv(mirror / FILES[scenery.name], infer_schema_length=None)
+            found[scenery.name] = _quarter(scenery, rows, folder, asked)
+            name = f"quarter-{scenery.name}.png"
+            (asked.out / name).write_bytes(draw(found[scenery.name], scenery))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    write(asked.out / "quarter.json", found)
+
+
+def _quarter(
+    scenery: Scenery, rows: pl.DataFrame, folder: Path, asked: argparse.Namespace
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    life = Life(folder / scenery.name, World(scenery, rows), midnight())
+    still = repeat(life, scenery, rows, asked.repetitions)
+    print(f"{scenery.name}: {len(still['alerts'])} alerts in {still['repetitions']} repetitions")
+    days = life.live(asked.days)
+    document = {
+        "metric": life.metric,
+        "better": better_of(life.project),
+        "baseline": life.result.leaderboard.ranked[0].holdout[life.metric].value,
+        "per_day": scenery.per_day,
+        "stationary": still,
+        "worse": life.try_worse(life.start + (asked.days + 1) * DAY),
+        "days": summary(days),
+        "seconds": round(time.perf_counter() - started),
+    }
+    document["verdict"] = verdict(document, scenery)
+    for line in document["verdict"]["told"]:
+        print(line)
+    return document
+
+
+if __name__ == "__main__":
+    main()
