@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import yaml
 from benchmarks.quarter.world import LABEL_DELAY_DAYS, Day, World
 from numpy.typing import NDArray
 
@@ -281,7 +280,8 @@ def encoded(bundle: Bundle, day: Day) -> NDArray[np.float64]:
 def _made(root: Path, world: World) -> Project:
     """The reference project, on the rows of before the quarter, with less to train."""
     name = world.scenery.name
-    document = yaml.safe_load((ROOT / "projects" / name / "fairlead.yaml").read_text())
+    spec = load(ROOT / "projects" / name).spec
+    document = spec.model_dump(mode="json", exclude_defaults=True, by_alias=True)
     document["data"].pop("source")
     document["data"]["path"] = "past.csv"
     document["data"]["checks"] = ["rows >= 1000"]
@@ -290,11 +290,12 @@ def _made(root: Path, world: World) -> Project:
         document["evaluation"].pop(key, None)
     document["promotion"] = {"gates": [GATES[name]]}
     document["monitoring"] = {"window": "24h"}
-    document["retraining"] = {"schedule": "0 3 * * 1", "promote": "automatic", "budget": 20}
+    document["retraining"] = {"schedule": "0 3 1,15 * *", "promote": "automatic"}
     document.pop("score", None)
     root.mkdir(parents=True)
     world.past.write_csv(root / "past.csv")
-    (root / "fairlead.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    # JSON is YAML.
+    (root / "fairlead.yaml").write_text(json.dumps(document, indent=1))
     return load(root)
 
 

@@ -5,7 +5,9 @@ The same judgement as the monitor's, window by window, without the files between
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 from benchmarks.quarter.life import DAY, Life, encoded
 from benchmarks.quarter.world import LABEL_DELAY_DAYS, Scenery, World
 
-from fairlead.bundle.reading import Bundle
+from fairlead.bundle.reading import Bundle, load_bundle
 from fairlead.monitoring.alerts import Rules
 from fairlead.monitoring.drift import judge
 from fairlead.monitoring.estimates import confusion_of, expected_sums
@@ -26,10 +28,14 @@ from fairlead.monitoring.quality import realised
 from fairlead.monitoring.records import Quality, Window
 from fairlead.monitoring.reference import Reference, reference_of
 from fairlead.monitoring.sketches import sketch_of
+from fairlead.training.processes import in_processes
+from fairlead.wiring import model_registry
 from fairlead.workflows.evidence import recall
+from fairlead.workflows.load import load
 from fairlead.workflows.quality import baselines_of, expectation
+from fairlead.workflows.store import bundle_store
 
-WEEKS = 3
+WEEKS, DAYS_OF_WEEK = 2, 7
 
 
 @dataclass
@@ -42,45 +48,55 @@ class Watch:
     watched: Watched
     metric: str
     baselines: Any
-    expect: Any
-    bins: Any
+    evidence: Any
 
-    @classmethod
-    def of(cls, life: Life) -> Watch:
-        """The first model of a life."""
-        bundle, project = life.first, life.project
-        document = json.loads((bundle.path / "sketch.json").read_bytes())
-        evidence = recall(project.root, bundle.digest)
-        assert evidence is not None
-        expect, bins, _ = expectation(bundle.contract, evidence.repeats[0], evidence.source)
-        return cls(
-            bundle,
-            reference_of(document, bundle.digest, "training rows"),
-            Rules.of(project.spec),
-            Watched(project.spec.name, "1", bundle.digest),
-            project.spec.evaluation.metric,
-            baselines_of(project, life.registry),
-            expect,
-            bins,
-        )
+    @functools.cached_property
+    def expectation(self) -> Any:
+        """How to estimate the metric without labels, and the bins that takes."""
+        contract = self.bundle.contract
+        return expectation(contract, self.evidence.repeats[0], self.evidence.source)[:2]
+
+
+@functools.cache
+def watch_at(root: Path, digest: str) -> Watch:
+    """A model of a project, once in each process."""
+    project = load(root)
+    bundle = load_bundle(bundle_store(project) / digest)
+    document = json.loads((bundle.path / "sketch.json").read_bytes())
+    evidence = recall(project.root, digest)
+    assert evidence is not None
+    return Watch(
+        bundle,
+        reference_of(document, digest, "training rows"),
+        Rules.of(project.spec),
+        Watched(project.spec.name, "1", digest),
+        project.spec.evaluation.metric,
+        baselines_of(project, model_registry(root)),
+        evidence,
+    )
 
 
 def repeat(life: Life, scenery: Scenery, rows: Any, times: int) -> dict[str, Any]:
     """So many runs of stationary weeks, and the alerts that there were."""
-    watch = Watch.of(life)
-    alerts = []
-    for seed in range(times):
-        world = World(scenery, rows, chapters=(), seed=1000 + seed)
-        raised = weeks(watch, world, life.start)
-        alerts += [(seed, *each) for each in raised]
-    return {"repetitions": times, "windows": times * WEEKS * 7, "alerts": alerts}
+    known = (life.project.root, life.first.digest, scenery, rows)
+    calls = [(*known, 1000 + seed, life.start) for seed in range(times)]
+    alerts = [alert for each in in_processes(_run, calls, os.cpu_count() or 1) for alert in each]
+    windows = WEEKS * DAYS_OF_WEEK
+    return {"repetitions": times, "windows": times * windows, "alerts": sorted(alerts)}
+
+
+def _run(
+    root: Path, digest: str, scenery: Scenery, rows: Any, seed: int, start: datetime
+) -> list[tuple[int, int, str, str]]:
+    world = World(scenery, rows, chapters=(), seed=seed)
+    return [(seed, *alert) for alert in weeks(watch_at(root, digest), world, start)]
 
 
 def weeks(watch: Watch, world: World, start: datetime) -> list[tuple[int, str, str]]:
     """Daily looks; labels are as late as they are in the quarter."""
     state, raised = PolicyState(), []
     qualities: dict[int, Quality] = {}
-    for number in range(1, WEEKS * 7 + 1):
+    for number in range(1, WEEKS * DAYS_OF_WEEK + 1):
         now = start + number * DAY
         window = Window(now - DAY, now)
         drift, qualities[number] = _looked(watch, world, number, window)
@@ -134,20 +150,15 @@ def _looked(watch: Watch, world: World, number: int, window: Window) -> tuple[An
         [watch.metric],
         watch.baselines,
         min_rows=watch.rules.min_rows,
-        expect=watch.expect,
+        expect=watch.expectation[0],
     )
     return drift, whole
 
 
 def _seen(watch: Watch, said: Any, probabilities: Any, labelled: int) -> Seen:
     if probabilities is None:
-        places = np.searchsorted(watch.bins, said, side="left")
-        bins = np.bincount(places, minlength=len(watch.bins) + 1).astype(float)
+        places = np.searchsorted(watch.expectation[1], said, side="left")
+        bins = np.bincount(places, minlength=len(watch.expectation[1]) + 1).astype(float)
         return Seen("1", "champion", len(said), labelled, bins=bins)
     sums = {name: float(each.sum()) for name, each in expected_sums(probabilities).items()}
     return Seen("1", "champion", len(said), labelled, confusion_of(said, probabilities), **sums)
-
-
-def folder_of(base: Path, scenery: Scenery) -> Path:
-    """Where a project lives."""
-    return base / scenery.name

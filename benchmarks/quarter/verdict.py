@@ -11,8 +11,6 @@ BOUND = 2
 """Repetitions of stationary weeks, of 200, that may raise an alert."""
 WINDOWS = 2
 """In so many windows a real change is alerted."""
-NOTICED = 0.10
-"""A relative loss of quality from which the change of concept counts as one."""
 WON_BACK = 0.8
 LAST_DAYS = 7
 STILL_DAYS = 21
@@ -34,7 +32,7 @@ def verdict(document: dict[str, Any], scenery: Scenery) -> dict[str, Any]:
     alerts = [(day["day"], kind) for day in days for kind, _ in day["raised"]]
     worth = _worth(document, days)
     broken, shift, concept = (chapters[kind] for kind in ("broken", "shift", "concept"))
-    noticed = _noticed(document, days, concept)
+    noticed = _noticed(document, days, concept, scenery.noticed)
     found = {
         "stationary_alerts": len(still),
         "alerts_in_quiet_days": [each for each in alerts if _is_quiet(each[0])],
@@ -82,12 +80,14 @@ def _worth(document: dict[str, Any], days: list[dict[str, Any]]) -> dict[str, fl
     }
 
 
-def _noticed(document: dict[str, Any], days: list[dict[str, Any]], concept: Chapter) -> int | None:
+def _noticed(
+    document: dict[str, Any], days: list[dict[str, Any]], concept: Chapter, loss: float
+) -> int | None:
     """The first day on which the truth is that much worse than the baseline."""
     sign = 1 if document["better"] == "smaller" else -1
     base = document["baseline"]
     for day in days[concept.first - 1 :]:
-        if sign * (day["first"] - base) / base >= NOTICED:
+        if sign * (day["first"] - base) / base >= loss:
             return int(day["day"])
     return None
 

@@ -69,6 +69,7 @@ class Scenery:
         damage: what the broken column looks like.
         others: which rows ask in the shift.
         later: the truth of rows, when the change of concept has come so far, in [0, 1].
+        noticed: relative loss of quality from which the change counts as one.
         concept_days: how long that change takes.
     """
 
@@ -79,6 +80,7 @@ class Scenery:
     damage: Callable[[Rows], Rows]
     others: Select
     later: Callable[[Rows, NDArray[Any], float, np.random.Generator], NDArray[Any]]
+    noticed: float
     concept_days: int = 28
 
 
@@ -194,6 +196,7 @@ HOUSING = Scenery(
     damage=lambda rows: rows.with_columns(pl.lit(None, pl.Int64).alias("total_bedrooms")),
     others=lambda rows: (rows["housing_median_age"] < 18).to_numpy(),
     later=_cheaper,
+    noticed=0.2,
 )
 OBESITY = Scenery(
     name="obesity",
@@ -203,4 +206,5 @@ OBESITY = Scenery(
     damage=lambda rows: rows.with_columns(pl.lit(2.0).alias("CH2O")),
     others=lambda rows: (rows["Weight"] > 100).to_numpy(),
     later=_stricter,
+    noticed=0.05,
 )

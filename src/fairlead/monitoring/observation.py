@@ -69,13 +69,16 @@ class Observation:
 
     @property
     def overall(self) -> Quality | None:
-        """The quality of all rows together, or of the watched version where that is not told."""
+        """The quality of the watched version; None where only others have labels.
+
+        Late labels are of predictions that a version before it may have made: they say nothing
+        about this one.
+        """
         whole = [each for each in self.quality if each.route is None and each.slice is None]
-        for version in (None, self.watched.version):
-            for each in whole:
-                if each.version == version:
-                    return each
-        return None
+        named = [each for each in whole if each.version is not None]
+        own = [each for each in named if each.version == self.watched.version]
+        found = own or ([] if named else whole)
+        return found[0] if found else None
 
 
 Look = Callable[[Window], Observation]
