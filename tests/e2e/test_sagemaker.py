@@ -318,6 +318,6 @@ def test_a_model_answers_in_every_worker_once_it_is_loaded(
             statuses = []
             for _ in range(8):
                 # On a new connection, which any worker may take.
-                with httpx2.Client(base_url=container.client.base_url) as client:
+                with httpx2.Client(base_url=container.client.base_url, timeout=30) as client:
                     statuses.append(invoke(client, name, [[5.1, 3.5, 1.4, 0.2]]).status_code)
             assert statuses == [200] * 8
