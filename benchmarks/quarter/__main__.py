@@ -1,11 +1,12 @@
 """`python -m benchmarks.quarter`: a quarter of housing's and of obesity's life, in minutes.
 
-Writes `quarter.json`, `quarter-housing.png` and `quarter-obesity.png` to the benchmarks' pages.
+Writes `quarter.md`, `quarter.json` and a picture of each project to the benchmarks' pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 
 import polars as pl
 from benchmarks.quarter.life import DAY, Life, better_of, midnight, summary, write
+from benchmarks.quarter.page import page
 from benchmarks.quarter.picture import draw
 from benchmarks.quarter.stationary import repeat
 from benchmarks.quarter.verdict import verdict
@@ -46,7 +48,12 @@ def main() -> None:
             (asked.out / name).write_bytes(draw(found[scenery.name], scenery))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    write(asked.out / "quarter.json", found)
+    known = asked.out / "quarter.json"
+    if asked.only and known.is_file():
+        found = {**json.loads(known.read_bytes()), **found}
+    write(known, found)
+    losses = {each.name: each.noticed for each in (HOUSING, OBESITY)}
+    (asked.out / "quarter.md").write_text(page(found, losses))
 
 
 def _quarter(

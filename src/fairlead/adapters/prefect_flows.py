@@ -22,8 +22,10 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    # 20 s are too few where a machine is busy (prefect 3.8).
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
-"""What Prefect is told, unless the environment says otherwise: it does not call home."""
+"""What Prefect is told, unless the environment says otherwise: it does not call home, and waits."""
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
 
