@@ -228,10 +228,21 @@ def score(project: Project, *, settings: Settings | None = None) -> Score:
         BundleError: the champion's bundle is not what was written.
         RegistryUnavailableError: the registry does not answer.
         StorageError: what was measured cannot be written.
+        MonitorStateError: what the monitor remembers cannot be read.
     """
     from fairlead.workflows import score as workflow
 
-    return workflow.score(project, registry_or_none(project.root), settings or read_settings())
+    registry = registry_or_none(project.root)
+    return workflow.score(project, registry, settings or read_settings(), log_database())
+
+
+def log_database() -> LogDatabase | None:
+    """What reads the prediction log; None where DuckDB is not installed."""
+    if find_spec("duckdb") is None:
+        return None
+    from fairlead.adapters.duckdb_log import DuckdbLog
+
+    return DuckdbLog()
 
 
 def alert_sinks(settings: Settings, held: timedelta) -> tuple[AlertSink, ...]:
@@ -281,11 +292,7 @@ def monitor(
     from fairlead.adapters.evidently_report import write_report
     from fairlead.workflows.monitor_parts import Tools, assembled
 
-    database: LogDatabase | None = None
-    if find_spec("duckdb") is not None:
-        from fairlead.adapters.duckdb_log import DuckdbLog
-
-        database = DuckdbLog()
+    database = log_database()
     registry, sinks = registry_or_none(project.root), alert_sinks(settings, 3 * every)
 
     def answer(follows: Consequence, seen: Observation, now: datetime) -> str | None:

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from fairlead.evaluation.leaderboard import Leaderboard
+from fairlead.monitoring.records import Quality
 from fairlead.project.spec import ProjectSpec
+from fairlead.readiness.in_use import LABELLED_DAYS, Promotion, Served, Watch
 from fairlead.readiness.records import AUTOMATED, MANUAL, Verdict
+from fairlead.serving.records import label_of
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,19 @@ class Champion:
         digest: of its bundle.
         manifest: of its bundle.
         registered_at: when it was registered; None without a registry.
+        version: its number; None without a registry.
     """
 
     label: str
     digest: str
     manifest: Mapping[str, Any]
     registered_at: datetime | None = None
+    version: int | None = None
+
+    @property
+    def served_as(self) -> str:
+        """Its label in the prediction log."""
+        return label_of(self.version, self.digest)
 
     @property
     def candidate(self) -> str:
@@ -99,12 +109,14 @@ class Canary:
         at: when, as the ledger has it.
         entry: which line of the ledger.
         answered: whether the prediction log has answers of the champion.
+        judged: what the last look of `fairlead canary` said of it; None if there was none.
     """
 
     percent: float
     at: str
     entry: int
     answered: bool
+    judged: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +166,10 @@ class Evidence:
         tests: the project's own.
         reproduction: what `fairlead reproduce` found of the champion.
         canary: before it became champion.
+        promotion: how the champion became champion; a text where nothing tells.
         former: where a rollback leads.
+        served: labelled predictions; a text where they cannot be told.
+        watch: the monitor; None where nobody has looked yet.
         probes: name of a trial -> what it gave.
     """
 
@@ -174,7 +189,10 @@ class Evidence:
     tests: ProjectTests = ProjectTests(trouble="there was no run of them")
     reproduction: Mapping[str, Any] | None = None
     canary: Canary | None = None
+    promotion: Promotion | str = "the ledger does not say how it became champion"
     former: Former | None = None
+    served: Served | str = "no predictions were looked for"
+    watch: Watch | None = None
     probes: Mapping[str, Probed] = field(default_factory=dict)
 
     @property
@@ -204,6 +222,22 @@ def probed(evidence: Evidence, name: str) -> Verdict:
     return (
         repeated(evidence, "fairlead score", found.text) if found.passed else Verdict(0, found.text)
     )
+
+
+def quality_in_use(evidence: Evidence) -> Quality | Verdict:
+    """The champion's quality on labelled predictions of late, else why it is not known."""
+    if evidence.champion is None:
+        return NO_CHAMPION
+    found = evidence.served
+    if isinstance(found, str):
+        return Verdict(0, found, "`POST /feedback` or fairlead labels import FILE")
+    own = found.qualities.get(evidence.champion.served_as)
+    if own is None or own.measured is None or not own.baseline.is_defined:
+        rows, needed = 0 if own is None else own.labelled, evidence.spec.monitoring.min_rows
+        text = f"{rows:,} labelled predictions of the champion in {LABELLED_DAYS} days"
+        text += f", {needed:,} are needed" if rows < needed else f"; no {own and own.metric}"
+        return Verdict(0, text, "`POST /feedback` or fairlead labels import FILE")
+    return own
 
 
 def claimed(evidence: Evidence, test: str) -> Verdict:

@@ -10,7 +10,8 @@ from fairlead.errors import ExpressionError
 from fairlead.project.expressions import evaluate, parse
 from fairlead.project.scope import gate_scope
 from fairlead.readiness.evidence import NO_CHAMPION, Evidence, claimed, probed, repeated
-from fairlead.readiness.records import MANUAL, Verdict
+from fairlead.readiness.in_use import Promotion
+from fairlead.readiness.records import AUTOMATED, MANUAL, Verdict
 
 
 def reproducible(evidence: Evidence) -> Verdict:
@@ -40,15 +41,20 @@ def pipeline_tested(evidence: Evidence) -> Verdict:
 
 
 def validated(evidence: Evidence) -> Verdict:
-    """The project has gates, and the champion's figures hold them now: half a point.
+    """The project has gates, and the champion was let pass by all that were asked: a point.
 
-    Not a whole one: nothing yet evaluates the gates before a version is promoted.
+    The ledger says so, whose chain holds, and the present gates were among them. Half a point
+    where it does not, because it was forced, moved by somebody else or asked before the gates
+    changed, but the figures of its training hold the gates now.
     """
     if evidence.champion is None:
         return NO_CHAMPION
-    gates = evidence.spec.promotion.gates
+    gates, found = evidence.spec.promotion.gates, evidence.promotion
     if not gates:
         return Verdict(0, "the project has no gates", "`promotion.gates: [rmse <= 50000]`")
+    if isinstance(found, Promotion) and not found.forced and found.passed(*gates):
+        text = f"all {len(found.gates)} gates passed, {', '.join(gates)} among them"
+        return Verdict(AUTOMATED, f"{text}, entry {found.entry} of the ledger")
     metrics = evidence.champion.manifest["metrics"]
     source = "holdout" if "holdout" in metrics else "cv"
     figures = {name: each["value"] for name, each in metrics[source].items()}
@@ -56,8 +62,11 @@ def validated(evidence: Evidence) -> Verdict:
     if missed:
         text = f"the champion does not hold {missed[0]} ({source})"
         return Verdict(0, text, "train a better one, or name a metric that is measured")
-    text = f"{', '.join(gates)} held by the champion ({source}); promotion does not ask yet"
-    return Verdict(MANUAL, text)
+    why = found if isinstance(found, str) else f"not by the present gates (entry {found.entry})"
+    if isinstance(found, Promotion) and found.forced:
+        why = f"it was promoted by force (entry {found.entry})"
+    text = f"{', '.join(gates)} held by the champion ({source}), but {why}"
+    return Verdict(MANUAL, text, "fairlead promote, without --force")
 
 
 def _holds(gate: str, figures: dict[str, float | None]) -> bool:
@@ -79,8 +88,9 @@ def debuggable(evidence: Evidence) -> Verdict:
 def canaried(evidence: Evidence) -> Verdict:
     """The champion answered under half of the traffic before it became champion.
 
-    The ledger, whose chain holds, says so. A point where the prediction log has its answers of
-    that time and CI or DVC runs `fairlead canary start`, half a point else.
+    The ledger, whose chain holds, says so. A point where the last look of `fairlead canary` let
+    it pass, the prediction log has its answers of that time, and CI or DVC runs
+    `fairlead canary start`; none where that look said that it fails; half a point else.
     """
     if evidence.champion is None:
         return NO_CHAMPION
@@ -89,9 +99,13 @@ def canaried(evidence: Evidence) -> Verdict:
     if found is None:
         return Verdict(0, "the champion never had a part of the traffic first", remedy)
     text = f"{found.percent:g} % of the traffic first, entry {found.entry} of the ledger"
+    if found.judged == "fail":
+        return Verdict(0, f"{text}; its canary failed", remedy)
     if not found.answered:
-        remedy = "serve with FAIRLEAD_PREDICTION_LOG"
-        return Verdict(MANUAL, f"{text}; no answer of that time is logged", remedy)
+        text += "; no answer of that time is logged"
+        return Verdict(MANUAL, text, "serve with FAIRLEAD_PREDICTION_LOG")
+    if found.judged != "pass":
+        return Verdict(MANUAL, f"{text}, {found.judged or 'judged by nobody'}", remedy)
     return repeated(evidence, "fairlead canary start", text)
 
 

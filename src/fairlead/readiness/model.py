@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
-from fairlead.readiness.evidence import NO_CHAMPION, Evidence
+from fairlead.readiness.evidence import NO_CHAMPION, Evidence, quality_in_use, repeated
+from fairlead.readiness.in_use import Served, against_training, are_reversed, is_other
 from fairlead.readiness.records import AUTOMATED, MANUAL, Verdict
 
 FEWEST_TRIALS = 10
@@ -36,12 +37,28 @@ def reviewed(evidence: Evidence) -> Verdict:
 
 
 def correlated(evidence: Evidence) -> Verdict:
-    """Offline and online metrics are compared: by hand, or claimed by a test.
+    """Labels of the last 30 days say of the champion what training said: measured now.
 
-    Labels of served predictions are needed, which Fairlead does not take yet.
+    Training speaks of rows the model had not seen. They differ where it is by
+    `retraining.min_quality_drop` or more, up or down, with 99 % confidence. A point where
+    another version has labels of those days too, the two are not the other way round, and CI or
+    DVC runs `fairlead score`; half a point else.
     """
-    del evidence
-    return Verdict(0, "no labels of served predictions", "`score.manual.model_2`")
+    own = quality_in_use(evidence)
+    if isinstance(own, Verdict):
+        return own
+    text = against_training(own)
+    if is_other(own, evidence.spec.retraining.min_quality_drop):
+        return Verdict(0, f"offline and online differ: {text}", "fairlead quality")
+    qualities = evidence.served.qualities if isinstance(evidence.served, Served) else {}
+    others = [each for each in qualities.values() if each is not own and each.measured]
+    for other in others:
+        if are_reversed(own, other):
+            text += f"; version {other.version} is the other way round: {against_training(other)}"
+            return Verdict(0, text, "fairlead quality")
+    if not others:
+        return Verdict(MANUAL, f"{text}; of no other version", "fairlead canary start challenger")
+    return repeated(evidence, "fairlead score", f"{text}; version {others[0].version} agrees")
 
 
 def tuned(evidence: Evidence) -> Verdict:
@@ -75,10 +92,27 @@ def _stands_below(evidence: Evidence, name: str, own: str) -> bool:
 
 
 def staleness(evidence: Evidence) -> Verdict:
-    """What age does to the model is measured: by hand, or claimed by a test."""
-    timed = [name for name, column in evidence.spec.data.columns.items() if column.role == "time"]
-    text = "what age does to the model was not measured"
-    return Verdict(0, text if timed else f"{text}: no column is the time", "`score.manual.model_4`")
+    """Labels tell what a version was worth at first, and what it was worth days later.
+
+    Its oldest labelled predictions beside its newest, `monitoring.min_rows` each, at least 3 days
+    apart: measured now. A point where CI or DVC runs `fairlead score`, half a point else.
+    """
+    if evidence.champion is None:
+        return NO_CHAMPION
+    if isinstance(evidence.served, str):
+        return Verdict(0, evidence.served, "`POST /feedback` or fairlead labels import FILE")
+    found = evidence.served.aged
+    if found is None:
+        text = "no version has enough labelled predictions that are days apart"
+        return Verdict(0, text, "fairlead labels import FILE; FAIRLEAD_PREDICTION_LOG_DAYS")
+    then, later = (
+        f"{each.value:.4g} ± {each.standard_error:.2g}" for each in (found.young, found.old)
+    )
+    text = (
+        f"{found.metric} of version {found.version}: {then} at first, {later} {found.days:.1f} "
+        f"days later, on {found.rows:,} labelled predictions each"
+    )
+    return repeated(evidence, "fairlead score", text)
 
 
 def no_simpler(evidence: Evidence) -> Verdict:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from fairlead.readiness.evidence import NO_CHAMPION, Evidence, probed, repeated
-from fairlead.readiness.records import Verdict
+from fairlead.monitoring.alerts import Kind
+from fairlead.readiness.evidence import (
+    NO_CHAMPION,
+    Evidence,
+    probed,
+    quality_in_use,
+    repeated,
+)
+from fairlead.readiness.in_use import LABELLED_DAYS, against_training, is_worse
+from fairlead.readiness.records import AUTOMATED, MANUAL, Verdict
 
+LATEST_LOOK = timedelta(days=1)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -39,13 +48,27 @@ def dependencies(evidence: Evidence) -> Verdict:
 
 
 def invariants(evidence: Evidence) -> Verdict:
-    """Rows that break each rule of the contract are sent now, and the service refuses every one."""
-    return probed(evidence, "refusals")
+    """Rows that break each rule of the contract are sent now, and the service refuses every one.
+
+    No point while the monitor has an alert of kind `pipeline`.
+    """
+    return _alerted(evidence, "pipeline") or probed(evidence, "refusals")
 
 
 def no_skew(evidence: Evidence) -> Verdict:
-    """Rows of the data are sent as a caller would: the same inputs and scores as in training."""
-    return probed(evidence, "skew")
+    """Rows of the data are sent as a caller would: the same inputs and scores as in training.
+
+    No point while the monitor has an alert of kind `drift`: callers send other rows.
+    """
+    return _alerted(evidence, "drift") or probed(evidence, "skew")
+
+
+def _alerted(evidence: Evidence, *kinds: Kind) -> Verdict | None:
+    """No point for what the monitor says is not so."""
+    alert = None if evidence.watch is None else evidence.watch.firing(*kinds)
+    if alert is None:
+        return None
+    return Verdict(0, f"{alert.kind}: {alert.summary}", f"fairlead alerts show {alert.number}")
 
 
 def fresh(evidence: Evidence) -> Verdict:
@@ -82,9 +105,38 @@ def fast(evidence: Evidence) -> Verdict:
 
 
 def still_good(evidence: Evidence) -> Verdict:
-    """Quality on served rows is measured: by hand, or claimed by a test.
+    """Labels of the last 30 days show no loss against training, and no alert says otherwise.
 
-    Labels of served predictions are needed, which Fairlead does not take yet.
+    A loss is what an alert on `quality` is raised for. A point where the monitor has measured
+    the champion by labels in those days, its last look is not over a day old, and it runs now, or
+    CI or DVC runs `fairlead monitor`; half a point else.
     """
-    del evidence
-    return Verdict(0, "no labels of served predictions", "`score.manual.monitoring_7`")
+    own = quality_in_use(evidence)
+    if isinstance(own, Verdict):
+        return own
+    text = against_training(own)
+    if is_worse(own, evidence.spec.retraining.min_quality_drop):
+        return Verdict(0, f"it got worse: {text}", "fairlead retrain")
+    if (alerted := _alerted(evidence, "quality", "estimate")) is not None:
+        return alerted
+    why = _not_watched(evidence)
+    if why is not None:
+        return Verdict(MANUAL, f"{text}; {why}", "fairlead monitor")
+    if evidence.watch is not None and evidence.watch.is_running:
+        return Verdict(AUTOMATED, f"{text}; a monitor runs and raises no alert of it")
+    return repeated(evidence, "fairlead monitor", f"{text}; the monitor raises no alert of it")
+
+
+def _not_watched(evidence: Evidence) -> str | None:
+    """Why the monitor does not see to the champion's quality; None if it does."""
+    found, champion = evidence.watch, evidence.champion
+    if found is None or found.state.ticked_at is None or champion is None:
+        return "no monitor looks"
+    if evidence.now - found.state.ticked_at > LATEST_LOOK:
+        return f"the monitor looked last on {found.state.ticked_at:%Y-%m-%d}"
+    since = evidence.now - timedelta(days=LABELLED_DAYS)
+    measured = any(
+        look.version == champion.served_as and look.at >= since and look.measured is not None
+        for look in found.state.looks
+    )
+    return None if measured else "the monitor has not measured it by labels"

@@ -15,6 +15,7 @@ COMMANDS = (
     "fairlead reproduce",
     "fairlead score",
     "fairlead canary start",
+    "fairlead monitor",
     "pytest",
 )
 """Those that make tests of the score, where something runs them by itself."""
@@ -75,7 +76,7 @@ def pipeline_of(root: Path) -> dict[str, str]:
         if not own and not whole_word(root.name, text):
             continue
         for command in COMMANDS:
-            if re.search(rf"(?<![\w-]){command.replace(' ', r'[ ]+')}(?![\w-])", text):
+            if re.search(rf"(?<![\w-]){command.replace(' ', r'[ ]+')}(?![\w-]| +status\b)", text):
                 found.setdefault(command, _shown(file, root))
     return found
 

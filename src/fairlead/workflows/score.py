@@ -33,6 +33,8 @@ from fairlead.registry.port import ModelRegistry
 from fairlead.settings import Settings
 from fairlead.storage import write_whole
 from fairlead.workflows.environment import environment_of
+from fairlead.workflows.in_use import promotion_of, served_of, watch_of
+from fairlead.workflows.prediction_log import LogDatabase
 from fairlead.workflows.provenance import provenance
 from fairlead.workflows.read import inspect
 from fairlead.workflows.standing import (
@@ -50,7 +52,12 @@ SPEED_ROWS = 2_000
 
 
 def score(
-    project: Project, registry: ModelRegistry | None = None, settings: Settings | None = None
+    project: Project,
+    registry: ModelRegistry | None = None,
+    settings: Settings | None = None,
+    database: LogDatabase | None = None,
+    *,
+    now: datetime | None = None,
 ) -> Score:
     """Judge a project and its champion by the 28 tests.
 
@@ -60,16 +67,26 @@ def score(
         project: a loaded project.
         registry: where the champion is; without one, the first of the leaderboard is judged.
         settings: say where the prediction log is; beside the project file if not given.
+        database: that reads the prediction log; without one, labelled predictions do not count.
+        now: UTC; the clock's if not given.
 
     Raises:
         BundleError: the champion's bundle is not what was written.
         RegistryUnavailableError: the registry does not answer.
         StorageError: what was measured cannot be written.
+        MonitorStateError: what the monitor remembers cannot be read.
     """
-    return assess(_gather(project, registry, settings or Settings()), project.root.resolve())
+    at, settings = now or datetime.now(UTC), settings or Settings()
+    return assess(_gather(project, registry, settings, database, at), project.root.resolve())
 
 
-def _gather(project: Project, registry: ModelRegistry | None, settings: Settings) -> Evidence:
+def _gather(
+    project: Project,
+    registry: ModelRegistry | None,
+    settings: Settings,
+    database: LogDatabase | None,
+    now: datetime,
+) -> Evidence:
     """Everything that the rules look at."""
     root = project.root.resolve()
     dataset, rows = _rows(project)
@@ -77,7 +94,7 @@ def _gather(project: Project, registry: ModelRegistry | None, settings: Settings
     found = Evidence(
         spec=project.spec,
         spec_digest=project.digest,
-        now=datetime.now(UTC),
+        now=now,
         champion=own,
         rows=rows,
         environment=provenance(root, environment_of(root)),
@@ -85,9 +102,16 @@ def _gather(project: Project, registry: ModelRegistry | None, settings: Settings
         pipeline=pipeline_of(root),
         repository=repository_of(project.path.resolve()),
         tests=project_tests(root, project.path),
+        watch=watch_of(project.root),
     )
     if bundle is None or own is None:
         return found
+    if registry is not None:
+        found = replace(
+            found,
+            former=former_of(project, registry, own),
+            promotion=promotion_of(project, registry, own),
+        )
     board = board_of(project, own)
     return replace(
         found,
@@ -97,7 +121,7 @@ def _gather(project: Project, registry: ModelRegistry | None, settings: Settings
         ablation=study_of(project, "ablation", own),
         reproduction=reproduction_of(project, own),
         canary=canary_of(project, settings, own),
-        former=None if registry is None else former_of(project, registry, own),
+        served=served_of(project, registry, settings, database, bundle, now),
         probes=_probes(project, bundle, dataset, board),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from fairlead.project.loading import Project
 from fairlead.readiness.evidence import Canary, Champion, Former
 from fairlead.readiness.model import trials_of
 from fairlead.registry.champions import champion, former_champions
+from fairlead.registry.ledger_lines import Entry
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION, ModelVersion
 from fairlead.serving.prediction_segments import folder_name, segments
 from fairlead.settings import Settings
+from fairlead.workflows.canary_place import KIND as CANARY
 from fairlead.workflows.leaderboard import last_leaderboard
 from fairlead.workflows.prediction_log import predictions_of
 from fairlead.workflows.store import bundles_of, results_folder
@@ -51,9 +53,9 @@ def champion_of(
 
 def _described(bundle: Bundle, version: ModelVersion | None = None) -> tuple[Bundle, Champion]:
     label = bundle.digest[:12] if version is None else str(version)
-    registered = None if version is None else version.created_at
-    own = Champion(f"{label} ({bundle.candidate})", bundle.digest, bundle.manifest, registered)
-    return bundle, own
+    registered, number = (None, None) if version is None else (version.created_at, version.version)
+    label = f"{label} ({bundle.candidate})"
+    return bundle, Champion(label, bundle.digest, bundle.manifest, registered, number)
 
 
 def _selected(project: Project) -> Path | None:
@@ -160,9 +162,12 @@ def canary_of(project: Project, settings: Settings, own: Champion) -> Canary | N
         for entry in entries
         if entry.kind == KIND and registered is not None and entry.at >= registered.isoformat()
     ]
+    judged = _judged(entries, own)
     routes = set(_answered_routes(predictions_of(project.root, settings), project.spec.name, own))
     found = [
-        Canary(100 * weight / sum(weights.values()), entry.at, entry.sequence, route in routes)
+        Canary(
+            100 * weight / sum(weights.values()), entry.at, entry.sequence, route in routes, judged
+        )
         for entry in later
         if isinstance(entry.after, dict) and (weights := entry.after.get("weights"))
         for route, weight in weights.items()
@@ -170,6 +175,18 @@ def canary_of(project: Project, settings: Settings, own: Champion) -> Canary | N
     ]
     # One that was answered is better evidence than an earlier one that was not.
     return min(found, key=lambda each: (not each.answered, each.percent), default=None)
+
+
+def _judged(entries: Sequence[Entry], own: Champion) -> str | None:
+    """What the last look of a canary said of a version; None if none was judged."""
+    looks = [
+        str(entry.after["outcome"])
+        for entry in entries
+        if entry.kind == CANARY
+        and isinstance(entry.after, dict)
+        and entry.before["challenger"] == own.version
+    ]
+    return looks[-1] if looks else None
 
 
 def _answered_routes(folder: Path, name: str, own: Champion) -> Iterator[str]:

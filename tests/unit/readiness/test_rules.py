@@ -11,6 +11,10 @@ import pytest
 from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.leaderboard import Entry, Leaderboard
 from fairlead.evaluation.records import Estimate
+from fairlead.monitoring.alerts import Alert, Kind
+from fairlead.monitoring.policy import PolicyState
+from fairlead.monitoring.records import Quality, Window
+from fairlead.monitoring.state import Looked, MonitorState
 from fairlead.project.spec import ProjectSpec
 from fairlead.readiness.assessment import CRITERIA
 from fairlead.readiness.evidence import (
@@ -23,6 +27,7 @@ from fairlead.readiness.evidence import (
     ProjectTests,
     Repository,
 )
+from fairlead.readiness.in_use import Aged, Promotion, Served, Watch
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LIBRARIES = {"numpy": "2.4.0", "onnxruntime": "1.31.0"}
@@ -31,6 +36,7 @@ COMMANDS = (
     "fairlead reproduce",
     "fairlead score",
     "fairlead canary start",
+    "fairlead monitor",
     "pytest",
 )
 PROBES = ("refusals", "extremes", "feature_cost", "one_row", "skew", "new_feature", "speed")
@@ -107,6 +113,41 @@ def effects(**needed: bool) -> dict[str, Any]:
     return {"rows": 100, "features": features}
 
 
+def quality(version: str, rmse: float, training: float = 61.0, error: float = 0.5) -> Quality:
+    measured, baseline = (Estimate(each, error, each - 1, each + 1) for each in (rmse, training))
+    return Quality("rmse", "smaller", 400, 400, measured, None, baseline, version)
+
+
+def served(*qualities: Quality, days: float = 9.0) -> Served:
+    aged = Aged("2", "rmse", days, 200, Estimate(60, 1), Estimate(66, 1))
+    return Served({str(each.version): each for each in qualities}, aged)
+
+
+DAY = Window(NOW - timedelta(days=1), NOW)
+
+
+def watch(*kinds: Kind, running: bool = False, ticked_at: datetime = NOW, **look: Any) -> Watch:
+    alerts = tuple(
+        Alert(
+            "0007-it",
+            kind,
+            "warning",
+            (),
+            f"{kind} is found",
+            *("flats", "2", "a" * 64, None),
+            *(DAY, NOW, NOW, NOW),
+        )
+        for kind in kinds
+    )
+    looked = Looked(NOW, DAY, **{"version": "2", "measured": 62.0, **look})
+    state = MonitorState(policy=PolicyState(alerts=alerts), looks=(looked,), ticked_at=ticked_at)
+    return Watch(state, running)
+
+
+OWN, OTHER = quality("2", 61.5), quality("1", 71, 70)
+GATES = {"beats_champion": "pass", "rmse <= 100": "pass", "r2 > 0.5": "pass"}
+
+
 @pytest.fixture
 def evidence() -> Evidence:
     """Everything is there, and CI makes all of it again."""
@@ -115,7 +156,7 @@ def evidence() -> Evidence:
         spec=spec(),
         spec_digest="d1",
         now=NOW,
-        champion=Champion("flats version 2 (forest)", "a" * 64, manifest(), NOW),
+        champion=Champion("flats version 2 (forest)", "a" * 64, manifest(), NOW, 2),
         rows=CheckedRows(100),
         board=board(entry("forest", 60, "low"), entry("ridge", 65, "high", against_best=against)),
         importance=effects(area=True, rooms=True),
@@ -125,8 +166,11 @@ def evidence() -> Evidence:
         repository=Repository("abc1234", "Add rooms", review="merged by def5678"),
         tests=ProjectTests(dict.fromkeys(CLAIMS, ("test_it",)), 1, (), "area_per_room"),
         reproduction={"reproduced": True, "digest": "a" * 64, "at": "2026-11-25"},
-        canary=Canary(5.0, "2026-11-24", 3, answered=True),
+        canary=Canary(5.0, "2026-11-24", 3, answered=True, judged="pass"),
+        promotion=Promotion(7, "2026-11-24", GATES),
         former=Former("flats version 1 (ridge)", 0.2),
+        served=served(OWN, OTHER),
+        watch=watch(),
         probes={name: Probed(passed=True, text=f"{name} passed") for name in PROBES},
     )
 
@@ -139,13 +183,12 @@ def champion(**changes: Any) -> Champion:
     return Champion("flats version 2 (forest)", "a" * 64, manifest(**changes), NOW)
 
 
-ONLY_PEOPLE_KNOW = ("data_5", "model_2", "model_4", "model_7", "monitoring_7")
+ONLY_PEOPLE_KNOW = ("data_5", "model_7")
 
 
 @pytest.mark.parametrize("test", CRITERIA)
 def test_with_all_evidence_each_test_has_its_point(evidence: Evidence, test: str) -> None:
-    most = {"infrastructure_4": 0.5, **dict.fromkeys(ONLY_PEOPLE_KNOW, 0)}
-    assert points(evidence, test) == most.get(test, 1)
+    assert points(evidence, test) == (test not in ONLY_PEOPLE_KNOW)
 
 
 @pytest.mark.parametrize("test", CRITERIA)
@@ -170,11 +213,14 @@ BY_COMMAND = {
     "fairlead score": [
         "data_3",
         "data_6",
+        "model_2",
+        "model_4",
         "infrastructure_5",
         "infrastructure_7",
         *(f"monitoring_{number}" for number in range(1, 7)),
     ],
     "fairlead canary start": ["infrastructure_6"],
+    "fairlead monitor": ["monitoring_7"],
     "pytest": list(CLAIMS),
 }
 
@@ -216,11 +262,20 @@ LESS = [
     ("model_1", {"repository": Repository("abc", changed=True)}, 0, "differs"),
     ("model_1", {"repository": Repository("abc")}, 0.5, "no trace of a review"),
     ("model_1", {"spec_digest": "d2"}, 0, "another fairlead.yaml"),
+    ("model_2", {"served": "no labels"}, 0, "no labels"),
+    ("model_2", {"served": served(OTHER)}, 0, "0 labelled predictions of the champion"),
+    ("model_2", {"served": served(OWN)}, 0.5, "of no other version"),
+    ("model_2", {"served": served(quality("2", 50), OTHER)}, 0, "differ: rmse 50 on 400"),
+    ("model_2", {"served": served(quality("2", 50, error=9), OTHER)}, 1, "version 1 agrees"),
+    ("model_2", {"served": served(OWN, quality("1", 55, 70))}, 0, "other way round"),
+    ("model_2", {"served": served(OWN, quality("1", 61, 70))}, 1, "version 1 agrees"),
     ("model_3", {"champion": champion(search=None)}, 0, "written down"),
     ("model_3", {"champion": champion(search={"trials": 9})}, 0, "written down"),
     ("model_3", {"champion": champion(search={"trials": 10})}, 1, "10 trials"),
     ("model_3", OTHER_SEARCHED, 1, "no worse than ridge"),
     ("model_3", {**OTHER_SEARCHED, "board": None}, 0, "written down"),
+    ("model_4", {"served": Served({"2": OWN})}, 0, "days apart"),
+    ("model_4", {"served": served()}, 1, "60 ± 1 at first, 66 ± 1 9.0 days later"),
     ("model_5", {"board": None}, 0, "another training"),
     ("model_5", {"board": board(entry("forest", 60, "low"))}, 0, "nothing simpler"),
     (
@@ -255,8 +310,19 @@ LESS = [
     ("infrastructure_4", {"spec": spec(promotion={"gates": ["rmse <= 60"]})}, 0, "rmse <= 60"),
     ("infrastructure_4", {"spec": spec(promotion={"gates": ["mae <= 60"]})}, 0, "mae <= 60"),
     ("infrastructure_4", {"spec": spec(promotion={})}, 0, "no gates"),
+    ("infrastructure_4", {"spec": spec(promotion={"gates": ["rmse <= 99"]})}, 0.5, "present gates"),
+    ("infrastructure_4", {"promotion": "it was moved"}, 0.5, "it was moved"),
+    ("infrastructure_4", {"promotion": Promotion(7, "", GATES, forced=True)}, 0.5, "by force"),
+    (
+        "infrastructure_4",
+        {"promotion": Promotion(7, "", {**GATES, "slices": "inconclusive"})},
+        0.5,
+        "not by the present gates",
+    ),
     ("infrastructure_6", {"canary": None}, 0, "never"),
     ("infrastructure_6", {"canary": Canary(5, "", 3, answered=False)}, 0.5, "no answer"),
+    ("infrastructure_6", {"canary": Canary(5, "", 3, answered=True)}, 0.5, "judged by nobody"),
+    ("infrastructure_6", {"canary": Canary(5, "", 3, answered=True, judged="fail")}, 0, "failed"),
     ("infrastructure_7", {"former": None}, 0, "no former"),
     ("infrastructure_7", {"former": Former("v1", 1, "other rows")}, 0, "other rows"),
     (
@@ -274,6 +340,17 @@ LESS = [
     ("monitoring_1", {"pinned": None}, 0, "would not be noticed"),
     ("monitoring_1", {"rows": "another digest"}, 0, "another digest"),
     ("monitoring_2", {"probes": {"refusals": Probed(passed=False, text="took 5")}}, 0, "took 5"),
+    ("monitoring_2", {"watch": watch("pipeline")}, 0, "pipeline is found"),
+    ("monitoring_3", {"watch": watch("drift")}, 0, "drift is found"),
+    ("monitoring_7", {"served": "no labels"}, 0, "no labels"),
+    ("monitoring_7", {"served": served(quality("2", 70))}, 0, "it got worse"),
+    ("monitoring_7", {"watch": watch("quality")}, 0, "quality is found"),
+    ("monitoring_7", {"watch": watch("drift")}, 1, "raises no alert"),
+    ("monitoring_7", {"watch": None}, 0.5, "no monitor looks"),
+    ("monitoring_7", {"watch": watch(ticked_at=NOW - timedelta(days=2))}, 0.5, "last on"),
+    ("monitoring_7", {"watch": watch(version="1")}, 0.5, "has not measured"),
+    ("monitoring_7", {"watch": watch(measured=None)}, 0.5, "has not measured"),
+    ("monitoring_7", {"watch": watch(running=True), "pipeline": {}}, 1, "a monitor runs"),
     ("monitoring_4", {"now": NOW + timedelta(days=90)}, 0, "95.0 days old, over 90d"),
     ("monitoring_4", {"spec": spec(retraining={})}, 0, "nothing says how old"),
 ]
