@@ -414,27 +414,56 @@ def retrain_if_asked(
     return retrain(project, trigger=trigger, reason=reason, now=now, settings=settings).told
 
 
-def approve(project: Project, *, reason: str = "", settings: Settings | None = None) -> Decision:
-    """Make the challenger the champion, if the gates let it pass on what is known now.
+def promote(
+    project: Project,
+    reference: str,
+    *,
+    reason: str = "",
+    force: bool = False,
+    dry_run: bool = False,
+    now: datetime | None = None,
+    settings: Settings | None = None,
+) -> Decision:
+    """Ask the gates of a version, also on recent labelled rows where there are any.
 
     Args:
         project: a loaded project.
+        reference: alias, candidate or version number.
         reason: why.
+        force: make it champion whatever the gates say; it needs a reason.
+        dry_run: ask only: nothing is changed.
+        now: UTC; the present if not given.
         settings: those of the process if not given.
 
     Raises:
-        ModelVersionNotFoundError: there is no challenger.
-        AliasMovedError: somebody else moved the champion meanwhile.
+        FairleadError: see `fairlead.workflows.promote.promote`.
         LogQueryError: the prediction log cannot be read.
     """
-    from fairlead.adapters.duckdb_log import DuckdbLog
-    from fairlead.workflows.gatekeeping import Gates, approve
+    from fairlead.workflows import promote as workflow
+    from fairlead.workflows.gatekeeping import rows_for_gates
     from fairlead.workflows.prediction_log import predictions_of
     from fairlead.workflows.traffic import this_actor
 
-    settings, registry = settings or read_settings(), model_registry(project.root)
-    gates = Gates(project, registry, datetime.now(UTC), this_actor(), reason)
-    return approve(gates, predictions_of(project.root, settings), DuckdbLog())
+    settings, now = settings or read_settings(), now or datetime.now(UTC)
+    recent = None
+    if find_spec("duckdb") is not None:
+        from fairlead.adapters.duckdb_log import DuckdbLog
+
+        log = predictions_of(project.root, settings)
+        recent = rows_for_gates(project, log, DuckdbLog(), now)
+    return workflow.promote(
+        model_registry(project.root),
+        project,
+        reference,
+        now=now,
+        actor=this_actor(),
+        reason=reason,
+        force=force,
+        dry_run=dry_run,
+        recent=recent,
+        # No version was trained on these: they are kept back by what is in them.
+        leave_out=(),
+    )
 
 
 def run_flow(verb: str, project: Path, files: Mapping[str, Path]) -> None:

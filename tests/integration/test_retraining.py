@@ -74,7 +74,7 @@ def test_prices_rise_and_the_model_follows(tmp_path: Path) -> None:
     assert done.run is not None
     assert (done.run.outcome, done.run.version) == ("challenger", 2)
     assert registry.resolve("prices", "champion").version == 1
-    decision = wiring.approve(project, reason="prices rose", settings=settings)
+    decision = wiring.promote(project, "challenger", reason="prices rose", settings=settings)
     assert decision.promoted
     assert registry.resolve("prices", "champion").version == 2
     verify_history(registry, project)

@@ -30,20 +30,10 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make a version the champion if the gates let it pass; the whole reasoning is shown."""
-    from fairlead.workflows.promote import promote
+    from fairlead import wiring
+    from fairlead.workflows.load import load
 
-    loaded, registry = open_project(project)
-    act = act_of(reason)
-    decision = promote(
-        registry,
-        loaded,
-        reference,
-        now=act.now,
-        actor=act.actor,
-        reason=reason,
-        force=force,
-        dry_run=dry_run,
-    )
+    decision = wiring.promote(load(project), reference, reason=reason, force=force, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(decision.to_json(), indent=1))
     else:

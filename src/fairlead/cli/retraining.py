@@ -64,9 +64,10 @@ def approve(
 ) -> None:
     """Make the challenger the champion, if the gates let it pass on what is known now."""
     from fairlead import wiring
+    from fairlead.registry.records import CHALLENGER
     from fairlead.workflows.load import load
 
-    decision = wiring.approve(load(project), reason=reason)
+    decision = wiring.promote(load(project), CHALLENGER, reason=reason)
     if as_json:
         typer.echo(json.dumps(decision.to_json(), indent=1))
     else:

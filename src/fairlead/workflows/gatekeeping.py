@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from fairlead.errors import DataError
+from fairlead.monitoring.labelled import LabelledRows
 from fairlead.monitoring.records import Window
 from fairlead.project.loading import Project
 from fairlead.project.parts import seconds
@@ -14,9 +16,9 @@ from fairlead.registry.moves import Act
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.promotion import move_alias
 from fairlead.registry.records import CHALLENGER
-from fairlead.workflows.labelled_data import Labelled, for_gates
+from fairlead.workflows.labelled_data import for_gates
 from fairlead.workflows.labels import labelled_rows
-from fairlead.workflows.prediction_log import LogDatabase
+from fairlead.workflows.prediction_log import LogDatabase, models_of
 from fairlead.workflows.promote import promote
 from fairlead.workflows.read import read
 from fairlead.workflows.traffic import ledger_of
@@ -40,7 +42,7 @@ class Gates:
     actor: str
     reason: str = ""
 
-    def ask(self, version: int, recent: Labelled) -> Decision:
+    def ask(self, version: int, recent: LabelledRows) -> Decision:
         """Ask the gates of a version, on these rows and on the holdout; nothing is changed."""
         return self._decide(version, recent, dry_run=True)
 
@@ -50,11 +52,11 @@ class Gates:
         ledger, name = ledger_of(self.project.root), self.project.spec.name
         move_alias(self.registry, ledger, name, CHALLENGER, version, act)
 
-    def promote(self, version: int, recent: Labelled) -> Decision:
+    def promote(self, version: int, recent: LabelledRows) -> Decision:
         """Ask them, and make the version the champion if it passes."""
         return self._decide(version, recent, dry_run=False)
 
-    def _decide(self, version: int, recent: Labelled, *, dry_run: bool) -> Decision:
+    def _decide(self, version: int, recent: LabelledRows, *, dry_run: bool) -> Decision:
         return promote(
             self.registry,
             self.project,
@@ -69,22 +71,29 @@ class Gates:
         )
 
 
-def approve(gates: Gates, folder: Path, database: LogDatabase) -> Decision:
-    """Ask the gates of the challenger once more, and make it the champion if it passes.
+def rows_for_gates(
+    project: Project, folder: Path, database: LogDatabase, now: datetime
+) -> LabelledRows | None:
+    """The newest labelled predictions that no version is trained on.
 
     Args:
-        gates: of the project.
+        project: the project.
         folder: of the prediction log.
         database: that reads it.
+        now: UTC.
+
+    Returns:
+        None where nothing was logged, or the project's data, which says what is kept, is not here.
 
     Raises:
-        ModelVersionNotFoundError: there is no challenger.
-        AliasMovedError: somebody else moved the champion meanwhile.
         LogQueryError: the log cannot be read.
     """
-    spec = gates.project.spec
-    found = gates.registry.resolve(spec.name, CHALLENGER)
-    contract = read(gates.project).contract
-    start = gates.now - timedelta(seconds=seconds(spec.retraining.window))
-    rows = labelled_rows(folder, spec.name, contract, Window(start, gates.now), database)
-    return gates.promote(found.version, for_gates(rows, contract))
+    spec = project.spec
+    if spec.name not in models_of(folder):
+        return None
+    try:
+        contract = read(project).contract
+    except DataError:
+        return None
+    window = Window(now - timedelta(seconds=seconds(spec.retraining.window)), now)
+    return for_gates(labelled_rows(folder, spec.name, contract, window, database), contract)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from fairlead.data.further import (
 )
 from fairlead.data.splits import holdout_split
 from fairlead.errors import DataMissingError
+from fairlead.monitoring.labelled import LabelledRows
 from fairlead.project.loading import Project
 from fairlead.storage import write_whole
 from fairlead.workflows.promotion_rows import recoded
@@ -38,44 +39,6 @@ from fairlead.workflows.store import labelled_file
 SLOT_ROWS = 250
 """So many labels tell a level: with an error of a fifth of the target, to about 1.3 %."""
 MOST_SLOTS = 26
-
-
-class Labelled(Protocol):
-    """Predictions with the truth beside them, as `fairlead.monitoring.labelled` has them."""
-
-    @property
-    def ids(self) -> NDArray[np.str_]:
-        """Shape (n,), of the predictions."""
-
-    @property
-    def times(self) -> NDArray[np.int64]:
-        """Shape (n,), when they were made, microseconds since 1970, UTC."""
-
-    @property
-    def X(self) -> NDArray[np.float64]:  # noqa: N802 (a matrix, as everywhere)
-        """Shape (n, d), encoded; NaN where a value was not logged."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns of X."""
-
-    @property
-    def label(self) -> NDArray[Any]:
-        """Shape (n,), class codes or numbers."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Labels of the codes; empty for a regression."""
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """Columns of which nothing was logged."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
-
-    def take(self, rows: NDArray[Any]) -> Labelled:
-        """Those of some rows: positions, or a mask."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +76,7 @@ class LabelledData:
     unusable: Mapping[str, int]
 
 
-def usable(labelled: Labelled, contract: Contract) -> Usable:
+def usable(labelled: LabelledRows, contract: Contract) -> Usable:
     """Tell which predictions are rows that the contract of the project admits.
 
     A column that was masked, or left out of the log, makes all of them unusable: what is not known
@@ -150,7 +113,7 @@ def usable(labelled: Labelled, contract: Contract) -> Usable:
     return Usable(left, unusable)
 
 
-def for_gates(labelled: Labelled, contract: Contract) -> Labelled:
+def for_gates(labelled: LabelledRows, contract: Contract) -> LabelledRows:
     """The newest of the usable labelled predictions that no version is ever trained on."""
     mask = usable(labelled, contract).mask
     if not mask.any():
@@ -162,7 +125,7 @@ def for_gates(labelled: Labelled, contract: Contract) -> Labelled:
 
 
 def write_labelled(
-    project: Project, dataset: Dataset, labelled: Labelled, champion: Bundle, now: datetime
+    project: Project, dataset: Dataset, labelled: LabelledRows, champion: Bundle, now: datetime
 ) -> LabelledData:
     """Keep the usable ones of labelled predictions as a file, which is named by what it holds.
 
@@ -208,7 +171,7 @@ def recorded_rows(project: Project, path: Path, recipe: Mapping[str, Any]) -> Fu
     return Further(rows, recipe["recipe"], recipe["base_level"])
 
 
-def _rows(labelled: Labelled, mask: NDArray[np.bool_], contract: Contract) -> FurtherRows:
+def _rows(labelled: LabelledRows, mask: NDArray[np.bool_], contract: Contract) -> FurtherRows:
     places = [labelled.columns.index(name) for name in contract.columns if mask.any()]
     X = labelled.X[mask][:, places] if places else np.empty((0, len(contract.columns)))
     y = labelled.label[mask]

@@ -17,6 +17,7 @@ from fairlead.data.enforcement import Dataset
 from fairlead.data.quality.assessment import assess
 from fairlead.data.report import DataReport
 from fairlead.errors import BundleError, DataError, EvaluationError, ReasonMissingError
+from fairlead.monitoring.labelled import LabelledRows
 from fairlead.project.loading import Project
 from fairlead.registry import promotion
 from fairlead.registry.arrival import refuse_strangers
@@ -29,7 +30,7 @@ from fairlead.registry.port import ModelRegistry
 from fairlead.registry.publication import DECIDED, publish
 from fairlead.registry.records import ModelVersion
 from fairlead.storage import write_whole
-from fairlead.workflows.promotion_rows import LabelledRows, Side, holdout_rows, recent_rows
+from fairlead.workflows.promotion_rows import Side, holdout_rows, recent_rows
 from fairlead.workflows.read import inspect
 from fairlead.workflows.store import bundle_store, decisions_of
 from fairlead.workflows.traffic import ledger_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from fairlead.data.splits import holdout_split
 from fairlead.errors import EvaluationError
 from fairlead.evaluation.records import Predictions
 from fairlead.evaluation.slices import Cut
+from fairlead.monitoring.labelled import LabelledRows
 from fairlead.project.loading import Project
 from fairlead.registry.comparisons import Rows
 from fairlead.registry.records import ModelVersion
@@ -30,34 +31,6 @@ MOST_RECENT = 50_000
 """So many labelled rows are looked at, the latest ones."""
 SPLIT_KEYS = ("split", "duplicates", "target", "columns")
 """What the rows of the holdout depend on, beside the data."""
-
-
-class LabelledRows(Protocol):
-    """Rows of the prediction log whose labels are known, see `fairlead.monitoring`."""
-
-    @property
-    def ids(self) -> NDArray[Any]:
-        """Of the predictions, shape (n,)."""
-
-    @property
-    def times(self) -> NDArray[np.int64]:
-        """When they were made, microseconds since 1970 in UTC, shape (n,)."""
-
-    @property
-    def X(self) -> NDArray[np.float64]:  # noqa: N802 (a matrix, as everywhere)
-        """As logged: encoded by the contract of the champion; shape (n, d)."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns of X."""
-
-    @property
-    def label(self) -> NDArray[Any]:
-        """The truth: codes of classes, or floats; shape (n,)."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Labels in the order of the codes; empty for regression."""
 
 
 @dataclass(frozen=True)

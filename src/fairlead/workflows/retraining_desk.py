@@ -12,13 +12,13 @@ import msgspec
 
 from fairlead.data.further import Recipe
 from fairlead.evaluation.comparison import Comparison
+from fairlead.monitoring.labelled import LabelledRows
 from fairlead.monitoring.records import DriftReport, Quality
 from fairlead.progress import Progress
 from fairlead.project.loading import Project
 from fairlead.registry.port import ModelRegistry, RunTracker
 from fairlead.retraining.records import Run, Verdict
 from fairlead.retraining.state import read_state, write_state
-from fairlead.workflows.labelled_data import Labelled
 from fairlead.workflows.store import retraining_folder
 
 
@@ -32,7 +32,7 @@ class Evidence:
         quality: of all of them together; None where there is none.
     """
 
-    labelled: Labelled
+    labelled: LabelledRows
     drift: DriftReport | None = None
     quality: Quality | None = None
 
@@ -62,13 +62,13 @@ class Gated(Protocol):
 class Gatekeeper(Protocol):
     """Asks the gates of a version, see `fairlead.workflows.promote`."""
 
-    def ask(self, version: int, recent: Labelled) -> Gated:
+    def ask(self, version: int, recent: LabelledRows) -> Gated:
         """Ask the gates of a version, on these rows and on the holdout; nothing is changed."""
 
     def challenge(self, version: int) -> None:
         """Point the alias `challenger` at a version, and write that down."""
 
-    def promote(self, version: int, recent: Labelled) -> Gated:
+    def promote(self, version: int, recent: LabelledRows) -> Gated:
         """Ask them, and make the version the champion if it passes."""
 
 
