@@ -62,11 +62,11 @@ def validated(evidence: Evidence) -> Verdict:
     if missed:
         text = f"the champion does not hold {missed[0]} ({source})"
         return Verdict(0, text, "train a better one, or name a metric that is measured")
-    why = found if isinstance(found, str) else f"not by the present gates (entry {found.entry})"
-    if isinstance(found, Promotion) and found.forced:
-        why = f"it was promoted by force (entry {found.entry})"
-    text = f"{', '.join(gates)} held by the champion ({source}), but {why}"
-    return Verdict(MANUAL, text, "fairlead promote, without --force")
+    text = f"{', '.join(gates)} held by the champion ({source}), but "
+    if isinstance(found, str):
+        return Verdict(MANUAL, text + found, "fairlead history verify, fairlead promote")
+    by = "it was promoted by force" if found.forced else "not by the present gates"
+    return Verdict(MANUAL, f"{text}{by} (entry {found.entry})", "fairlead promote, without --force")
 
 
 def _holds(gate: str, figures: dict[str, float | None]) -> bool:

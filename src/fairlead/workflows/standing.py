@@ -17,6 +17,7 @@ from fairlead.readiness.evidence import Canary, Champion, Former
 from fairlead.readiness.model import trials_of
 from fairlead.registry.champions import champion, former_champions
 from fairlead.registry.ledger_lines import Entry
+from fairlead.registry.moves import moved
 from fairlead.registry.port import ModelRegistry
 from fairlead.registry.records import CHAMPION, ModelVersion
 from fairlead.serving.prediction_segments import folder_name, segments
@@ -156,23 +157,23 @@ def canary_of(project: Project, settings: Settings, own: Champion) -> Canary | N
         entries = ledger.entries(project.spec.name)
     except LedgerError:
         return None
-    registered = own.registered_at
-    later = [
-        entry
-        for entry in entries
-        if entry.kind == KIND and registered is not None and entry.at >= registered.isoformat()
-    ]
-    judged = _judged(entries, own)
+    registered, judged = own.registered_at, _judged(entries, own)
     routes = set(_answered_routes(predictions_of(project.root, settings), project.spec.name, own))
-    found = [
-        Canary(
-            100 * weight / sum(weights.values()), entry.at, entry.sequence, route in routes, judged
-        )
-        for entry in later
-        if isinstance(entry.after, dict) and (weights := entry.after.get("weights"))
-        for route, weight in weights.items()
-        if route != CHAMPION and 0 < 100 * weight < SMALL_SHARE * sum(weights.values())
-    ]
+    aliases: dict[str, int | None] = {}
+    found = []
+    for entry in entries:
+        aliases |= moved(entry) or {}
+        late = registered is not None and entry.at >= registered.isoformat()
+        if entry.kind != KIND or not late or not isinstance(entry.after, dict):
+            continue
+        weights = entry.after.get("weights") or {}
+        for route, weight in weights.items():
+            # Of an alias that the ledger does not know, the prediction log tells whose it was.
+            version = int(route) if route.isdigit() else aliases.get(route, own.version)
+            small = 0 < 100 * weight < SMALL_SHARE * sum(weights.values())
+            if route != CHAMPION and version == own.version and small:
+                percent = 100 * weight / sum(weights.values())
+                found.append(Canary(percent, entry.at, entry.sequence, route in routes, judged))
     # One that was answered is better evidence than an earlier one that was not.
     return min(found, key=lambda each: (not each.answered, each.percent), default=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from fairlead.readiness.evidence import Champion
 from fairlead.readiness.in_use import Promotion
 from fairlead.registry.moves import Act
 from fairlead.registry.promotion import rollback
+from fairlead.registry.traffic import Traffic
 from fairlead.serving.label_log import LabelLog
 from fairlead.serving.labels import LabelLine
 from fairlead.serving.prediction_log import PredictionLog
@@ -29,9 +31,9 @@ from fairlead.workflows.in_use import aged, promotion_of, served_of, watch_of
 from fairlead.workflows.load import load
 from fairlead.workflows.monitor import STATE_FILE, alone
 from fairlead.workflows.promote import promote
-from fairlead.workflows.standing import champion_of
+from fairlead.workflows.standing import canary_of, champion_of
 from fairlead.workflows.store import monitoring_of
-from fairlead.workflows.traffic import ledger_of
+from fairlead.workflows.traffic import ledger_of, set_traffic
 from fairlead.workflows.train import train
 
 
@@ -106,6 +108,24 @@ def test_labelled_predictions_are_read_by_version(
     later = served_of(*read, NOW + timedelta(days=40))
     assert not isinstance(later, str)
     assert not later.qualities
+
+
+@pytest.mark.slow
+def test_a_canary_counts_for_the_version_that_answered(
+    project: Project, registry: MemoryRegistry
+) -> None:
+    own, ledger = champion(project, registry), ledger_of(project.root)
+    tried = registry.resolve("prices", "cheap").version
+    split = Traffic({"champion": 90, str(tried): 10})
+    set_traffic(registry, ledger, "prices", split, actor="ada@host")
+    before = {"champion": own.version, "challenger": tried}
+    for after in ({"outcome": "pass"}, {"outcome": "fail"}, "overruled"):
+        ledger.append("canary", "prices", actor="ada", reason="", before=before, after=after)
+    assert canary_of(project, Settings(), own) is None
+    other = replace(own, version=tried)
+    found = canary_of(project, Settings(), other)
+    assert found is not None
+    assert (found.percent, found.answered, found.judged) == (10, False, "fail")
 
 
 @pytest.mark.slow
