@@ -94,7 +94,7 @@ def test_prices_rise_and_the_model_follows(tmp_path: Path) -> None:
 
 
 def test_whatever_moment_it_is_killed_in_the_next_run_finishes(tmp_path: Path) -> None:
-    arguments = ["--points", "5", "--folder", str(tmp_path)]
+    arguments = ["--points", "3", "--folder", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.kill_retraining", *arguments],
         cwd=ROOT,
