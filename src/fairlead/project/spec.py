@@ -339,7 +339,7 @@ class RetrainingSpec(SpecPart):
     max_label_age: str = Field(default="14d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["14d"])
     """Age of the newest labelled prediction from which labels are stale: nothing is trained on
     them."""
-    cooldown: str = Field(default="1d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["1d"])
+    cooldown: str = Field(default="4d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["4d"])
     """Time after a retraining in which there is no other: minutes, hours or days."""
     budget: int = Field(default=8, ge=1)
     """Most retrainings in 30 days."""

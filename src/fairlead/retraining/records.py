@@ -34,7 +34,7 @@ class Rules:
     min_quality_drop: float = 0.03
     min_labels: int = 200
     max_label_age: timedelta = timedelta(days=14)
-    cooldown: timedelta = timedelta(days=1)
+    cooldown: timedelta = timedelta(days=4)
     budget: int = 8
 
     @classmethod
