@@ -53,8 +53,8 @@ class Chapter:
 QUARTER = (
     Chapter("spike", 23, 24, "eight times the traffic"),
     Chapter("broken", 31, 33, "a column arrives broken"),
-    Chapter("shift", 45, 48, "other people ask"),
-    Chapter("concept", 57, DAYS, "the truth itself changes, slowly"),
+    Chapter("shift", 41, 44, "other people ask"),
+    Chapter("concept", 51, DAYS, "the truth itself changes, slowly"),
 )
 
 
@@ -81,7 +81,7 @@ class Scenery:
     others: Select
     later: Callable[[Rows, NDArray[Any], float, np.random.Generator], NDArray[Any]]
     noticed: float
-    concept_days: int = 28
+    concept_days: int = 21
 
 
 @dataclass(frozen=True)
