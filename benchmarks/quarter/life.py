@@ -41,6 +41,8 @@ from fairlead.workflows.store import bundle_store, retraining_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = timedelta(days=1)
+HOURS = 6
+"""In a segment of the log; a service finishes one after five minutes."""
 CANDIDATES: dict[str, dict[str, Any]] = {
     "housing": {
         "boosting": {
@@ -64,6 +66,8 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 }
 WINDOWS = {"housing": "90d", "obesity": "14d"}
 """How young labels must be: prices can be brought to the level of today, a guideline cannot."""
+LOG_DAYS = {"housing": 7, "obesity": 30}
+"""How long the log is kept: 7 days are the default, and leave late labels little to join."""
 GATES = {"housing": "rmse <= 70000", "obesity": "accuracy >= 0.9"}
 
 
@@ -112,8 +116,8 @@ class Life:
     def __init__(self, root: Path, world: World, start: datetime) -> None:
         self.world, self.start = world, start
         self.project = _made(root, world)
-        self.settings = Settings()
         name = world.scenery.name
+        self.settings = Settings(prediction_log_days=LOG_DAYS[name])
         self.result = train(self.project, only=[next(iter(CANDIDATES[name]))], jobs=1)
         self.registry = model_registry(self.project.root)
         self.log = predictions_of(self.project.root, self.settings)
@@ -220,7 +224,7 @@ class Life:
         began = self.start + (day.number - 1) * DAY
         seconds = np.sort(rng.uniform(0, 86_400, len(X)))
         ids = [f"d{day.number}-{row:06d}" for row in range(len(X))]
-        edges = np.searchsorted(seconds, np.arange(0, 86_401, 3600))
+        edges = np.searchsorted(seconds, np.arange(0, 86_401, 3600 * HOURS))
         for hour, (first, last) in enumerate(itertools.pairwise(edges)):
             group = [
                 (
@@ -243,7 +247,7 @@ class Life:
             if not group:
                 continue
             lines, _ = _lines(target, group)
-            stem = f"{began + timedelta(hours=hour):{STAMP}}-1-{day.number:08x}"
+            stem = f"{began + timedelta(hours=hour * HOURS):{STAMP}}-1-{day.number:08x}"
             content = target.header + msgspec.json.Encoder().encode_lines(lines)
             (target.folder / f"{stem}.jsonl").write_bytes(content)
         self.answers[day.number] = (day, ids)

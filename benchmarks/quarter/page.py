@@ -17,7 +17,8 @@ imported {LABEL_DELAY_DAYS} days late for {LABELLED:.0%} of the predictions, one
 monitor a day, the policy, the gates and the ledger. Nobody approves by hand: `retraining.promote`
 is `automatic`; besides alerts a schedule asks on the 1st and 15th of the month. Labels count for
 90 days in housing, whose old prices can be brought to the level of today, and for 14 in obesity,
-where an old guideline cannot. One candidate each; all else is as it is by default.
+where an old guideline cannot; for that its log is kept 30 days, not 7. One candidate each; all
+else is as it is by default.
 """
 STORY = """
 ## What happens
@@ -30,9 +31,10 @@ How it is judged: of {{repetitions}} seeded repetitions of {WEEKS * DAYS_OF_WEEK
 at most {BOUND} may raise an alert of any kind. A change is alerted in time within {WINDOWS}
 windows: the broken column and the shift from their first day on; the slow change from the day on
 which the labels came of the first day that lost {{losses}}. What is won back is what the served
-models lose less than the first one, of what that loses against its first {STILL_DAYS} days, in
-the last {LAST_DAYS} days: {WON_BACK:.0%} are asked. A tree of four levels is trained on purpose and
-put up for promotion: it must be refused.
+models lose less than the first one in the last {LAST_DAYS} days, of what that loses against a
+model that is as good there as it was itself in its first {STILL_DAYS} days (prices that are 30%
+lower have errors that are): {WON_BACK:.0%} are asked. A tree of four levels is trained on purpose
+and put up for promotion: it must be refused.
 
 Not shown here: seasons, several models in one service, callers that differ by route, labels that
 come for some kinds of rows only. The figures are in [quarter.json](quarter.json); the seeds are
@@ -92,6 +94,7 @@ def _column(document: dict[str, Any], loss: float) -> list[tuple[str, str]]:
         (f"{document['metric']} of the first model, first days", unit.format(found["still"])),
         ("the same in the last days", unit.format(found["first_at_the_end"])),
         ("what was served in the last days", unit.format(found["served_at_the_end"])),
+        ("an equally good model then", unit.format(found["equally_good_at_the_end"])),
         ("won back of what was lost", mark("won back", f"{found['won_back']:.0%}")),
         (
             "a worse challenger",

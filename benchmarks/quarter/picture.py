@@ -31,7 +31,6 @@ def draw(document: dict[str, Any], scenery: Scenery) -> bytes:
     drift.set_ylim(0, 1)
     drift.set_title("share of columns that drift", fontsize=9, loc="left")
     traffic.bar(numbers, [day["rows"] for day in days], color=GREY, width=0.8)
-    traffic.set_yscale("log")
     traffic.set_title("predictions a day", fontsize=9, loc="left")
     traffic.set_xlabel("day")
     traffic.set_xlim(0.2, len(days) + 0.8)
@@ -52,11 +51,12 @@ def _quality(axes: Axes, document: dict[str, Any], numbers: list[int]) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.22 * (high - low))
     top = axes.get_ylim()[1]
-    for chapter in QUARTER:
+    for step, chapter in enumerate(QUARTER):
         middle = (chapter.first + min(chapter.last, numbers[-1])) / 2
+        # One below the other: the first ones are narrower than their names.
         axes.annotate(
-            chapter.told, (middle, top), xytext=(0, -3), textcoords="offset points",
-            ha="center", va="top", fontsize=7.5, color="#444444",
+            chapter.told, (middle, top), xytext=(0, -3 - 11 * (step % 3)),
+            textcoords="offset points", ha="center", va="top", fontsize=8, color="#333333",
         )  # fmt: skip
     place = low + 0.04 * (high - low)
     for day in days:
@@ -69,9 +69,8 @@ def _quality(axes: Axes, document: dict[str, Any], numbers: list[int]) -> None:
         elif "refused" in day["answered"]:
             axes.axvline(day["day"] + 0.5, color=GREY, lw=0.7, ls=(0, (2, 3)))
     axes.set_title(
-        f"{document['metric']} of every day's answers. Red letters: alerts (P pipeline, D drift, "
-        "Q quality, p predictions, e estimate). Lines: a retrained model promoted (green) or "
-        "refused (grey).",
+        f"{document['metric']} of a day's answers; alerts: P pipeline, D drift, Q quality, "
+        "p predictions; lines: a retrained model promoted (green) or refused (grey)",
         fontsize=8, loc="left",
     )  # fmt: skip
     axes.legend(fontsize=8, loc="center left", frameon=False)

@@ -30,7 +30,7 @@ def verdict(document: dict[str, Any], scenery: Scenery) -> dict[str, Any]:
     chapters = {each.kind: each for each in QUARTER}
     still = {seed for seed, *_ in document["stationary"]["alerts"]}
     alerts = [(day["day"], kind) for day in days for kind, _ in day["raised"]]
-    worth = _worth(document, days)
+    worth = _worth(document, days, scenery.scale)
     broken, shift, concept = (chapters[kind] for kind in ("broken", "shift", "concept"))
     noticed = _noticed(document, days, concept, scenery.noticed)
     found = {
@@ -65,15 +65,17 @@ def verdict(document: dict[str, Any], scenery: Scenery) -> dict[str, Any]:
     return {"found": found, "kept": kept, "told": told}
 
 
-def _worth(document: dict[str, Any], days: list[dict[str, Any]]) -> dict[str, float]:
+def _worth(document: dict[str, Any], days: list[dict[str, Any]], scale: float) -> dict[str, float]:
     """How much of what the first model has lost the served one wins back, in the last days."""
     sign = 1 if document["better"] == "smaller" else -1
     still = fmean(day["first"] for day in days[:STILL_DAYS])
     first = fmean(day["first"] for day in days[-LAST_DAYS:])
     served = fmean(day["truth"] for day in days[-LAST_DAYS:])
-    lost = sign * (first - still)
+    equal = still * scale
+    lost = sign * (first - equal)
     return {
         "still": still,
+        "equally_good_at_the_end": equal,
         "first_at_the_end": first,
         "served_at_the_end": served,
         "won_back": sign * (first - served) / lost if lost > 0 else 0.0,

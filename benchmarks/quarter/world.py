@@ -70,6 +70,7 @@ class Scenery:
         others: which rows ask in the shift.
         later: the truth of rows, when the change of concept has come so far, in [0, 1].
         noticed: relative loss of quality from which the change counts as one.
+        scale: what the metric of an equally good model is multiplied by in the end.
         concept_days: how long that change takes.
     """
 
@@ -81,6 +82,7 @@ class Scenery:
     others: Select
     later: Callable[[Rows, NDArray[Any], float, np.random.Generator], NDArray[Any]]
     noticed: float
+    scale: float = 1.0
     concept_days: int = 21
 
 
@@ -197,6 +199,8 @@ HOUSING = Scenery(
     others=lambda rows: (rows["housing_median_age"] < 18).to_numpy(),
     later=_cheaper,
     noticed=0.2,
+    # Lower prices have smaller errors.
+    scale=0.7,
 )
 OBESITY = Scenery(
     name="obesity",
