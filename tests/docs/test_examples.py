@@ -54,7 +54,9 @@ def unknown(words: list[str]) -> list[str]:
         if words[0] not in command.commands:
             return words[:1]
         command, words = command.commands[words[0]], words[1:]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    known = {"--help"}
+    for parameter in command.params:
+        known |= {*parameter.opts, *parameter.secondary_opts}
     given = {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)}
     return sorted(given - known)
 

@@ -58,10 +58,10 @@ class Container:
             time.sleep(0.1)
 
     def ping(self) -> int:
-        """Status of a ping, which has two seconds; 0 if nobody listens yet."""
+        """Status of a ping, which has two seconds; 0 if nobody has answered by then."""
         try:
             answer = self.client.get("/ping", timeout=PING_S)
-        except httpx2.ConnectError:
+        except (httpx2.ConnectError, httpx2.ReadTimeout):
             return 0
         assert not answer.content.strip()
         return answer.status_code
