@@ -15,7 +15,8 @@ asks: rows of the reference projects that the first model never saw ({1 - PAST:.
 anew every day. All else is real: MLflow's registry, the prediction log with its sketches, labels
 imported {LABEL_DELAY_DAYS} days late for {LABELLED:.0%} of the predictions, one look of the
 monitor a day, the policy, the gates and the ledger. Nobody approves by hand: `retraining.promote`
-is `automatic`; besides alerts a schedule asks on the 1st and 15th of the month. Labels count for
+is `automatic`; besides alerts a schedule asks, twice a month in housing and weekly in obesity, and
+a retraining has its four days of rest. Labels count for
 90 days in housing, whose old prices can be brought to the level of today, and for 14 in obesity,
 where an old guideline cannot; for that its log is kept 30 days, not 7. One candidate each; all
 else is as it is by default.

@@ -211,4 +211,5 @@ OBESITY = Scenery(
     others=lambda rows: (rows["Weight"] > 100).to_numpy(),
     later=_stricter,
     noticed=0.05,
+    concept_days=14,
 )
