@@ -54,7 +54,7 @@ def page(document: dict[str, Any], losses: dict[str, float]) -> str:
     parts = [HEAD, *pictures, STORY]
     parts += [f"| {each.first}–{each.last} | {each.told} |\n" for each in QUARTER]
     parts.append("\n## What was found\n\n")
-    columns = [_column(each, losses[name]) for name, each in document.items()]
+    columns = [_column(each) for each in document.values()]
     parts.append(f"| | {' | '.join(document)} |\n| --- | {' | '.join('---' for _ in document)} |\n")
     for row in zip(*columns, strict=True):
         parts.append(f"| {row[0][0]} | {' | '.join(each[1] for each in row)} |\n")
@@ -64,7 +64,7 @@ def page(document: dict[str, Any], losses: dict[str, float]) -> str:
     return "".join(parts)
 
 
-def _column(document: dict[str, Any], loss: float) -> list[tuple[str, str]]:
+def _column(document: dict[str, Any]) -> list[tuple[str, str]]:
     """The rows of the table for one project, each with its title."""
     found, kept = document["verdict"]["found"], document["verdict"]["kept"]
     unit = "{:,.0f}" if document["better"] == "smaller" else "{:.4f}"
@@ -88,7 +88,7 @@ def _column(document: dict[str, Any], loss: float) -> list[tuple[str, str]]:
         ),
         ("other people: drift alert on day", mark("shift", str(found["shift_alerted_on"]))),
         ("what follows from it", f"`{found['shift_action']}`"),
-        (f"{loss:.0%} of the quality lost on day", str(found["concept_noticed_on"])),
+        ("slow change: so much lost that it counts, on day", str(found["concept_noticed_on"])),
         ("quality alert on day", mark("concept", str(found["concept_alerted_on"]))),
         ("retrained models promoted on days", ", ".join(map(str, found["promoted_on"])) or "none"),
         ("retrained models refused on days", ", ".join(map(str, found["refused_on"])) or "none"),
