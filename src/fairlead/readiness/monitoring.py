@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from fairlead.monitoring.alerts import Kind
+from fairlead.project.parts import seconds
 from fairlead.readiness.evidence import (
     NO_CHAMPION,
     Evidence,
@@ -16,7 +17,6 @@ from fairlead.readiness.in_use import LABELLED_DAYS, against_training, is_worse
 from fairlead.readiness.records import AUTOMATED, MANUAL, Verdict
 
 LATEST_LOOK = timedelta(days=1)
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def dependencies(evidence: Evidence) -> Verdict:
@@ -84,7 +84,7 @@ def fresh(evidence: Evidence) -> Verdict:
     if allowed is None:
         text = f"{days:.1f} days old; nothing says how old it may be"
         return Verdict(0, text, "`retraining.max_age: 90d`")
-    if age > timedelta(**{UNITS[allowed[-1]]: int(allowed[:-1])}):
+    if age > timedelta(seconds=seconds(allowed)):
         return Verdict(0, f"{days:.1f} days old, over {allowed}", "fairlead train")
     return repeated(evidence, "fairlead score", f"{days:.1f} days old, under {allowed}")
 

@@ -20,6 +20,7 @@ from fairlead.monitoring.records import DriftReport, Kind, Window
 from fairlead.monitoring.reference import Reference
 from fairlead.monitoring.sketch_files import SketchFile, read_sketch, sketch_paths
 from fairlead.monitoring.sketches import Grid, Sketch, merge
+from fairlead.project.parts import seconds
 from fairlead.project.spec import MonitoringSpec
 from fairlead.registry.records import CHAMPION
 from fairlead.serving.prediction_segments import SKETCH as SKETCH_FILE
@@ -34,7 +35,6 @@ SAMPLE_ROWS = 20_000
 """So many rows of each side, drawn at random, are shown by Evidently."""
 SEED = 42
 SHADOW = "shadow"
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class Sides(NamedTuple):
@@ -203,7 +203,7 @@ def importance_of(root: Path, digest: str) -> dict[str, float]:
 
 def span(text: str) -> timedelta:
     """A time such as `24h` as the project file has it."""
-    return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+    return timedelta(seconds=seconds(text))
 
 
 def window_until(text: str, until: datetime) -> Window:
