@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from benchmarks.quarter.life import DAY, Life, better_of, midnight, summary, write
+from benchmarks.quarter.life import DAY, START, Life, better_of, summary, write
 from benchmarks.quarter.page import page
 from benchmarks.quarter.picture import draw
 from benchmarks.quarter.stationary import repeat
@@ -68,7 +68,7 @@ def _quarter(
     still: dict[str, Any] | None,
 ) -> dict[str, Any]:
     started = time.perf_counter()
-    life = Life(folder / scenery.name, World(scenery, rows), midnight())
+    life = Life(folder / scenery.name, World(scenery, rows), START)
     still = still or repeat(life, scenery, rows, asked.repetitions)
     print(f"{scenery.name}: {len(still['alerts'])} alerts in {still['repetitions']} repetitions")
     days = life.live(asked.days)

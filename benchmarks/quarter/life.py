@@ -38,6 +38,8 @@ from fairlead.workflows.prediction_log import predictions_of
 from fairlead.workflows.stopping import Stop
 from fairlead.workflows.store import bundle_store, retraining_folder
 
+START = datetime(2040, 1, 1, tzinfo=UTC)
+"""Midnight before the first day: the same weekday in every run, and after every training."""
 ROOT = Path(__file__).resolve().parents[2]
 DAY = timedelta(days=1)
 HOURS = 6
@@ -312,9 +314,3 @@ def _made(root: Path, world: World) -> Project:
 def write(path: Path, document: Any) -> None:
     """A result, as JSON that people can read."""
     path.write_text(json.dumps(document, indent=1, default=str) + "\n")
-
-
-def midnight() -> datetime:
-    """When the quarter begins: models that are trained now are not from its future."""
-    now = datetime.now(UTC)
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + DAY

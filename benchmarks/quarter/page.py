@@ -39,7 +39,7 @@ and put up for promotion: it must be refused.
 
 Not shown here: seasons, several models in one service, callers that differ by route, labels that
 come for some kinds of rows only. The figures are in [quarter.json](quarter.json); the seeds are
-fixed, the clock begins at the next midnight.
+fixed, the clock begins on 1 January 2040.
 """
 
 

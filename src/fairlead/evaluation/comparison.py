@@ -25,6 +25,10 @@ from fairlead.evaluation.report import as_repeats, evaluate
 RESAMPLES = 2000
 ROUNDING = 1e-12
 """A smaller difference, relative to the metric, is one of the order of additions."""
+ALL_ON_ONE_SIDE = 30
+"""So many differing units on one side are evidence at any level, however many do not differ."""
+SHARES = 1000
+"""Shares of differing units that are tried for the likeliest one."""
 Verdict = Literal["better", "worse", "inconclusive"]
 
 
@@ -106,7 +110,7 @@ def compare(
     code = rule.position(metric, first.classes)
     # A resample of a diverged model may overflow: it is then left out.
     with np.errstate(over="ignore", invalid="ignore"):
-        replicates, differing = _replicates(rule, code, sides, groups, resamples, seed)
+        replicates, *units = _replicates(rule, code, sides, groups, resamples, seed)
     difference = estimate(float(_minus(*map(np.array, values))), replicates, level)
     gains = replicates if rule.better == "greater" else -replicates
     return Comparison(
@@ -114,7 +118,7 @@ def compare(
         difference=difference,
         level=level,
         probability=_share_above_zero(gains[np.isfinite(gains)]),
-        verdict=_verdict(difference, rule.better, can_tell=_can_tell(differing, level)),
+        verdict=_verdict(difference, rule.better, can_tell=_chance(*units) <= (1 - level) / 2),
         rows=first.rows,
     )
 
@@ -133,8 +137,8 @@ def _replicates(
     groups: NDArray[Any] | None,
     resamples: int,
     seed: int,
-) -> tuple[Floats, int]:
-    """The difference on each resample, and in how many rows or groups the two differ at all."""
+) -> tuple[Floats, int, int]:
+    """The difference on each resample; in how many rows or groups the two differ; of how many."""
     tables = [np.hstack([rule.columns(each) for each in side]) for side in sides]
     signs = [1.0]
     if groups is None:
@@ -147,9 +151,8 @@ def _replicates(
         for weights in resampled_weights(count, resamples if count > 1 else 0, seed)
     ]
     differing = int((tables[0] != tables[1]).any(axis=1).sum())
-    return np.concatenate(
-        [np.empty(0), *(sign * part for sign in signs for part in drawn)]
-    ), differing
+    replicates = np.concatenate([np.empty(0), *(sign * part for sign in signs for part in drawn)])
+    return replicates, differing, count
 
 
 def _ordered(a: Floats, b: Floats) -> tuple[Floats, Floats, list[float]]:
@@ -176,13 +179,21 @@ def _share_above_zero(gains: Floats) -> float | None:
     return float((np.sign(gains) + 1).mean() / 2) if len(gains) else None
 
 
-def _can_tell(differing: int, level: float) -> bool:
-    """Whether a sign test could.
+def _chance(differing: int, units: int) -> float:
+    """How likely it is at most that equal models differ in so many units, all for the same side.
 
-    If not even all differing rows on one side were evidence, the bootstrap, which cannot draw
-    what it has not seen, would be too sure.
+    The exact unconditional sign test (Suissa and Shuster 1991): how often two models differ is not
+    known, so the share that makes it likeliest counts. Where this is no evidence, the bootstrap,
+    which cannot draw what it has not seen, would be too sure.
     """
-    return 2 * 0.5**differing <= 1 - level
+    if differing == units or differing > ALL_ON_ONE_SIDE:
+        return float(0.5**differing)
+    share = np.linspace(0, min(1, 4 * (differing + 1) / units), SHARES)
+    fewer = sum(
+        math.comb(units, k) * (share / 2) ** k * (1 - share) ** (units - k)
+        for k in range(differing)
+    )
+    return float(np.max((1 - share / 2) ** units - fewer))
 
 
 def _verdict(

@@ -20,8 +20,9 @@ from fairlead.registry.decisions import GateResult, Outcome
 
 CALIBRATED_BY = "brier"
 """Unlike the log loss it stays finite where a rule is sure and wrong."""
-DEFAULT_LEVEL = 0.95
-"""Confidence with which the champion must be beaten where the project file does not say."""
+DEFAULT_LEVEL = 0.96
+"""Confidence with which the champion must be beaten where the project file does not say: four
+answers of a classifier that are right instead of wrong are enough for it, three are not."""
 SURE = 1.96
 """Two-sided 95 % of a normal distribution."""
 
@@ -76,7 +77,8 @@ class Terms:
 
     Attributes:
         metric: the one that ranks.
-        level: confidence with which the champion must be beaten.
+        level: confidence with which the champion must be beaten, one-sided: a version that is no
+            better passes in at most 1 - level of the cases.
         tolerance: largest relative loss on a class or slice that is let pass.
         min_slice_rows: smaller slices are not judged.
         seed: seeds the resamples.
@@ -90,38 +92,64 @@ class Terms:
     seed: int = 42
     unit: str | None = None
 
+    @property
+    def interval(self) -> float:
+        """Confidence of the two-sided interval whose nearer end is the one-sided bound."""
+        return 2 * self.level - 1
+
 
 def beats_champion(rows: Rows, terms: Terms) -> GateResult:
     """Whether it is better than the champion by the metric that ranks, at the stated confidence."""
     expected = f"better than the champion by {terms.metric}, at {100 * terms.level:g} %"
     if not rows.champion:
         return GateResult("beats_champion", "inconclusive", rows.why_alone, expected, rows.title)
-    found = rows.compare(terms.metric, terms.level, terms.seed)
+    found = rows.compare(terms.metric, terms.interval, terms.seed)
     outcomes: dict[str, Outcome] = {"better": "pass", "worse": "fail"}
     outcome = outcomes.get(found.verdict, "inconclusive")
     return GateResult("beats_champion", outcome, _text(found, rows, terms), expected, _why(rows))
 
 
-def guard(rows: Rows, recent: Rows, terms: Terms) -> GateResult:
-    """Where recent rows decide: it must not be worse on the holdout, while that still stands."""
+def guard(
+    rows: Rows, recent: Rows, terms: Terms, settled: tuple[Rows, Rows] | None = None
+) -> GateResult:
+    """Where recent rows decide: it must not be worse on the holdout, while that still stands.
+
+    Args:
+        rows: of the holdout.
+        recent: that decide.
+        terms: of the project.
+        settled: both as a champion of before sees them, by whom is told whether the holdout still
+            stands; None if the champion tells, which has learned from the project's data alone.
+    """
     name, expected = "holdout_guard", f"not worse than the champion by {terms.metric}"
     if not rows.champion:
         return GateResult(name, "inconclusive", rows.why_alone, expected, rows.title)
-    found = rows.compare(terms.metric, DEFAULT_LEVEL, terms.seed)
+    found = rows.compare(terms.metric, COVERAGE, terms.seed)
     text = _text(found, rows, terms)
-    moved_on = _moved_on(rows, recent, terms)
+    if settled is None:
+        who, then, now = "the champion", rows.champion, recent.champion
+    else:
+        who = "the last champion that has learned from the project's data alone"
+        then, now = (each.challenger for each in settled)
+    moved_on = _moved_on(who, then, now, rows.groups, terms)
     if moved_on:
         return GateResult(name, "pass", text, expected, moved_on)
     outcome: Outcome = "fail" if found.verdict == "worse" else "pass"
     return GateResult(name, outcome, text, expected, _why(rows))
 
 
-def _moved_on(rows: Rows, recent: Rows, terms: Terms) -> str:
-    """Why the holdout stands for the world no longer; empty if it does."""
-    rule = find_metric(terms.metric, rows.challenger[0].task)
+def _moved_on(
+    who: str,
+    on_holdout: tuple[Predictions, ...],
+    on_recent: tuple[Predictions, ...],
+    groups: NDArray[np.int64] | None,
+    terms: Terms,
+) -> str:
+    """Why the holdout, whose rows are in these groups, stands no longer; empty if it does."""
+    rule = find_metric(terms.metric, on_holdout[0].task)
     then, now = (
-        evaluate(each.champion, [terms.metric], groups=each.groups, seed=terms.seed)[terms.metric]
-        for each in (rows, recent)
+        evaluate(said, [terms.metric], groups=among, seed=terms.seed)[terms.metric]
+        for said, among in ((on_holdout, groups), (on_recent, None))
     )
     loss = (then.value - now.value) * (1 if rule.better == "greater" else -1)
     if not loss > SURE * math.hypot(then.standard_error, now.standard_error):
@@ -129,7 +157,7 @@ def _moved_on(rows: Rows, recent: Rows, terms: Terms) -> str:
     places, unit = decimals(rule, [then, now]), unit_of(rule, terms.unit)
     texts = [f"{number_text(rule, each, places)} {unit}".rstrip() for each in (now, then)]
     return (
-        f"the champion has {terms.metric} {texts[0]} on the recent rows and {texts[1]} on the "
+        f"{who} has {terms.metric} {texts[0]} on the recent rows and {texts[1]} on the "
         "holdout: the world has moved on, and the holdout does not stand for it"
     )
 
@@ -180,7 +208,7 @@ def calibration(rows: Rows, terms: Terms) -> GateResult:
         return GateResult(name, "pass", "no probabilities to compare", expected, "not asked")
     if not rows.champion:
         return _alone(name, rows, expected)
-    found = rows.compare(CALIBRATED_BY, DEFAULT_LEVEL, terms.seed)
+    found = rows.compare(CALIBRATED_BY, COVERAGE, terms.seed)
     loss = _loss(found.difference.value, rows, CALIBRATED_BY)
     is_worse = found.verdict == "worse" and not loss <= terms.tolerance
     outcome: Outcome = "fail" if is_worse else "pass"

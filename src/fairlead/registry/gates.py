@@ -41,6 +41,8 @@ class Evidence:
         champion_fault: why the champion cannot be loaded; empty if it can, or there is none.
         why_no_recent: why the rows of late could not be scored.
         recent: labelled rows of late; None where there are none.
+        settled: the holdout and the recent rows as the last champion sees them that has learned
+            from the project's data alone; None where that is the champion, or cannot be asked.
         refused: how many rows that callers sent the version would refuse, and of how many; None
             if none are at hand.
         quality: whether the data that it was trained on keeps `data.quality`, and what was found;
@@ -55,6 +57,7 @@ class Evidence:
     champion_fault: str = ""
     why_no_recent: str = ""
     recent: Rows | None = None
+    settled: tuple[Rows, Rows] | None = None
     refused: tuple[int, int] | None = None
     quality: tuple[bool, str] | None = None
 
@@ -145,7 +148,7 @@ def _guard(evidence: Evidence, recent: Rows, terms: Terms) -> GateResult:
         expected = f"not worse than the champion by {terms.metric}"
         why = evidence.why_no_holdout
         return GateResult("holdout_guard", "inconclusive", "no rows", expected, why)
-    return comparisons.guard(evidence.holdout, recent, terms)
+    return comparisons.guard(evidence.holdout, recent, terms, evidence.settled)
 
 
 def bounds(

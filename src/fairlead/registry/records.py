@@ -11,6 +11,8 @@ from typing import Any
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+RETRAINING = "retraining"
+"""Tag of versions that a retraining has made: which one."""
 ALIAS = re.compile(r"(?!v\d+$|latest$)[A-Za-z][A-Za-z0-9_-]{0,62}")
 """What MLflow takes as an alias; `v3` and `latest` mean versions to it."""
 
@@ -42,6 +44,11 @@ class ModelVersion:
 
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
+
+    @property
+    def is_retrained(self) -> bool:
+        """Whether it has learned from labelled predictions."""
+        return RETRAINING in self.tags
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from fairlead.bundle.manifest import to_json
 from fairlead.bundle.measure import Measurements, measure
-from fairlead.bundle.reading import verify_bundle
+from fairlead.bundle.reading import load_bundle, verify_bundle
 from fairlead.data.enforcement import Dataset
 from fairlead.data.quality.assessment import assess
 from fairlead.data.report import DataReport
@@ -21,7 +21,8 @@ from fairlead.monitoring.labelled import LabelledRows
 from fairlead.project.loading import Project
 from fairlead.registry import promotion
 from fairlead.registry.arrival import refuse_strangers
-from fairlead.registry.champions import champion
+from fairlead.registry.champions import champion, former_champions
+from fairlead.registry.comparisons import Rows
 from fairlead.registry.decisions import Decision, GateResult
 from fairlead.registry.gates import Evidence, judge
 from fairlead.registry.ledger import Ledger
@@ -30,7 +31,7 @@ from fairlead.registry.port import ModelRegistry
 from fairlead.registry.publication import DECIDED, publish
 from fairlead.registry.records import ModelVersion
 from fairlead.storage import write_whole
-from fairlead.workflows.promotion_rows import Side, holdout_rows, recent_rows
+from fairlead.workflows.promotion_rows import Side, holdout_rows, recent_rows, settled_rows
 from fairlead.workflows.read import inspect
 from fairlead.workflows.store import bundle_store, decisions_of
 from fairlead.workflows.traffic import ledger_of
@@ -204,7 +205,31 @@ def _gates(
             evidence = replace(evidence, recent=late, refused=refused)
         except EvaluationError as error:
             evidence = replace(evidence, why_no_recent=str(error))
+        if dataset is not None and current is not None and current.is_retrained:
+            settled = _settled(registry, project, dataset, recent, leave_out)
+            evidence = replace(evidence, settled=settled)
     return (*judge(project.spec, evidence), parity)
+
+
+def _settled(
+    registry: ModelRegistry,
+    project: Project,
+    dataset: Dataset,
+    recent: LabelledRows,
+    leave_out: Collection[Any] | None,
+) -> tuple[Rows, Rows] | None:
+    """Holdout and recent rows by the last champion that has learned from the data alone, if any."""
+    name = project.spec.name
+    known = {each.version: each for each in registry.versions(name)}
+    former = [known[each] for each in former_champions(registry, name) if each in known]
+    version = next((each for each in reversed(former) if not each.is_retrained), None)
+    if version is None:
+        return None
+    try:
+        side = Side(version, load_bundle(registry.fetch(version, bundle_store(project))))
+        return settled_rows(project, dataset, side, recent, leave_out)
+    except (BundleError, EvaluationError):
+        return None  # what is not sound, or knows other classes, tells nothing
 
 
 def _data(project: Project) -> tuple[Dataset | None, DataReport | None]:

@@ -188,6 +188,27 @@ def recent_rows(
     return Rows("recent", (said[0],), tuple(said[1:]), None, cuts), counted
 
 
+def settled_rows(
+    project: Project,
+    dataset: Dataset,
+    settled: Side,
+    recent: LabelledRows,
+    leave_out: Collection[Any] | None,
+) -> tuple[Rows, Rows] | None:
+    """The holdout and the labelled rows as one version sees them; None if it cannot see both.
+
+    Args:
+        project: the project.
+        dataset: its data.
+        settled: the version; nothing is asked of it if it was trained on other data.
+        recent: the labelled rows.
+        leave_out: as for `recent_rows`.
+    """
+    held = _scored(project, dataset, settled, None, is_frozen=False)
+    late, _ = recent_rows(project, recent, settled, None, leave_out)
+    return None if held is None or late is None else (held, late)
+
+
 def _unseen(
     recent: LabelledRows, sides: Sequence[Side], leave_out: Collection[Any] | None
 ) -> NDArray[np.int64]:

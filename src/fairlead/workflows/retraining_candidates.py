@@ -25,7 +25,7 @@ from fairlead.evaluation.report import evaluate
 from fairlead.progress import Progress
 from fairlead.project.loading import Project
 from fairlead.project.spec import CandidateSpec
-from fairlead.registry.comparisons import DEFAULT_LEVEL
+from fairlead.registry.gates import terms_of
 from fairlead.training.fitting import Trained
 from fairlead.workflows.experiment import Experiment, Finished
 from fairlead.workflows.labelled_data import LabelledData
@@ -181,7 +181,7 @@ def against(
         [_predictions(challenger, rows.X[newest], rows.y[newest])],
         [_predictions(champion, X, rows.y[newest])],
         project.spec.evaluation.metric,
-        level=project.spec.promotion.beats.get("champion", DEFAULT_LEVEL),
+        level=terms_of(project.spec).interval,
         seed=project.spec.evaluation.cv.seed,
     )
 

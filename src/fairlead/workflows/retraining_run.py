@@ -16,7 +16,7 @@ from fairlead.evaluation.comparison import Comparison
 from fairlead.evaluation.metrics import find_metric
 from fairlead.evaluation.tables import comparison_text
 from fairlead.registry.moves import Act
-from fairlead.registry.records import ModelVersion
+from fairlead.registry.records import RETRAINING, ModelVersion
 from fairlead.retraining.records import Outcome, Run, Verdict
 from fairlead.retraining.state import read_state
 from fairlead.storage import write_whole
@@ -137,7 +137,7 @@ def _register(desk: Desk, run: Run, choice: Choice) -> ModelVersion:
     target.parent.mkdir(parents=True, exist_ok=True)
     finished.bundle.rename(target)
     name = finished.entry.name
-    more = {"retraining": run.id, "retraining_trigger": run.trigger}
+    more = {RETRAINING: run.id, "retraining_trigger": run.trigger}
     versions = register(
         best.experiment,
         {name: replace(finished, bundle=target)},

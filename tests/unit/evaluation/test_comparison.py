@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import binom, poisson
 
 from fairlead.errors import EvaluationError
-from fairlead.evaluation.comparison import Comparison, compare
+from fairlead.evaluation.comparison import Comparison, _chance, compare
 from fairlead.evaluation.metrics import METRICS, metric_names
 from fairlead.evaluation.records import Predictions
 from fairlead.evaluation.report import evaluate
@@ -185,12 +186,46 @@ def test_a_higher_level_makes_the_interval_wider() -> None:
     assert outer.low < inner.low < inner.high < outer.high
 
 
-@pytest.mark.parametrize(("differing", "verdict"), [(5, "inconclusive"), (6, "better")])
-def test_fewer_than_six_differing_rows_decide_nothing(differing: int, verdict: str) -> None:
-    y_true = np.arange(1000) % 2
-    worse = np.where(np.arange(1000) < differing, 1 - y_true, y_true)
+@pytest.mark.parametrize(
+    ("rows", "differing", "verdict"),
+    [
+        (1000, 3, "inconclusive"),
+        (1000, 4, "better"),
+        (10, 4, "inconclusive"),
+        (10, 5, "better"),
+        (5, 5, "inconclusive"),
+        (6, 6, "better"),
+    ],
+)
+def test_few_differing_rows_decide_nothing(rows: int, differing: int, verdict: str) -> None:
+    y_true = np.arange(rows) % 2
+    worse = np.where(np.arange(rows) < differing, 1 - y_true, y_true)
     right, wrong = (Predictions(y_true, y, None, ("no", "yes")) for y in (y_true, worse))
     assert compare(right, wrong, "accuracy").verdict == verdict
+
+
+@given(units=st.integers(1, 60), data=st.data())
+def test_what_equal_models_do_by_chance_is_never_likelier_than_told(
+    units: int, data: st.DataObject
+) -> None:
+    differing = data.draw(st.integers(0, units))
+    share = data.draw(st.integers(0, 1000)) / 1000
+    more = np.arange(differing, units + 1)
+    exact = (binom.pmf(more, units, share) * 0.5**more).sum()
+    told = _chance(differing, units)
+    # The likeliest share is found up to the distance of those that are tried.
+    assert exact <= told * 1.001 + 1e-12
+    assert told <= 0.5**differing + 1e-12
+    if differing:
+        assert told <= _chance(differing - 1, units)
+
+
+@pytest.mark.parametrize("units", [10**3, 10**7])
+def test_chance_is_that_of_a_poisson_where_few_of_many_differ(units: int) -> None:
+    rates = np.linspace(0.1, 20, 2000)
+    expected = max(poisson.sf(3, rates / 2) * poisson.pmf(0, rates / 2))
+    assert _chance(4, units) == pytest.approx(expected, rel=0.01)
+    assert _chance(1000, units) < 1e-9
 
 
 def test_rows_of_a_group_are_drawn_together() -> None:

@@ -160,6 +160,24 @@ def test_a_holdout_that_the_world_has_left_behind_holds_nobody_back() -> None:
     assert "the world has moved on" in guard.why
 
 
+def test_a_champion_that_half_follows_the_world_does_not_bring_the_holdout_back() -> None:
+    """It is as good on both: by itself it says that nothing has changed."""
+    half = {"holdout": rows(1.3), "recent": rows(0.5, source="recent")}
+    before = (rows(1.0, None), rows(3.0, None, source="recent"))
+    (guard,) = [
+        each for each in judge(spec(), evidence(**half, settled=before)) if "guard" in each.name
+    ]
+    assert guard.outcome == "pass"
+    assert guard.why.startswith("the last champion that has learned from the project's data alone")
+
+
+def test_where_the_world_is_as_it_was_a_retrained_champion_is_guarded_too() -> None:
+    half = {"holdout": rows(1.3), "recent": rows(0.5, source="recent")}
+    before = (rows(1.0, None), rows(1.0, None, source="recent"))
+    found = judge(spec(), evidence(**half, settled=before))
+    assert outcomes(found)["holdout_guard"] == "fail"
+
+
 def cut_in_two(found: Rows) -> Rows:
     codes = (np.arange(found.rows) >= found.rows // 2).astype(np.int64)
     return replace(found, cuts=(Cut("floor", ("low", "high"), codes),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from fairlead.evaluation.records import Predictions
 from fairlead.registry.comparisons import Rows, Terms, beats_champion
@@ -22,6 +23,22 @@ def share(gain: float, pairs: int) -> float:
         sides = [(Predictions(np.zeros(ROWS), each),) for each in ((1 - gain) * mine, theirs)]
         passed += beats_champion(Rows("holdout", *sides), Terms("rmse")).outcome == "pass"
     return passed / pairs
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "outcome"),
+    [(3, 0, "inconclusive"), (4, 0, "pass"), (5, 1, "inconclusive"), (6, 1, "pass")],
+)
+def test_so_many_answers_must_be_right_instead_of_wrong(
+    better: int, worse: int, outcome: str
+) -> None:
+    y_true, row = np.zeros(600, np.int64), np.arange(600)
+    sides = [
+        (Predictions(y_true, wrong.astype(np.int64), None, ("a", "b")),)
+        for wrong in (row < worse, (row >= worse) & (row < worse + better))
+    ]
+    found = beats_champion(Rows("holdout", *sides), Terms("accuracy"))
+    assert found.outcome == outcome
 
 
 def test_no_better_passes_rarely_and_better_by_two_standard_errors_mostly() -> None:
