@@ -73,25 +73,31 @@ class Drill:
 def run(drill: Drill, folder: Path, points: int, seed: int, timings: int = 3) -> dict[str, Any]:
     """Kill a drill at so many random points of its time, the longest of some timings.
 
+    A run that ended before its point was not killed: it is checked like the others, does not
+    count, and another point is drawn.
+
     Returns:
-        Its time undisturbed, how many runs were killed before their end, and what was wrong.
+        Its time undisturbed, how many runs were killed before their end, how many were not, and
+        what was wrong.
     """
     rng = random.Random(seed)  # noqa: S311 (points in time, no secrets)
     made = folder / "made"
     _in_child(lambda: drill.prepare(made))
     # The longest: a point after the end is no kill.
     span = max(_timed(drill, made, folder / f"timed-{number}") for number in range(timings))
-    killed, wrong = 0, []
-    for point in range(points):
-        place, after = folder / f"point-{point}", rng.uniform(0, span)
+    killed, tried, wrong = 0, 0, []
+    while killed < points:
+        place, after = folder / f"point-{tried}", rng.uniform(0, span)
+        tried += 1
         shutil.copytree(made, place)
         killed += _killed(lambda place=place: drill.work(place), after)  # type: ignore[misc]
         faults = place / "faults.json"
         _in_child(lambda place=place, to=faults: to.write_text(json.dumps(drill.check(place))))  # type: ignore[misc]
         wrong += [f"{after:.4f} s: {each}" for each in json.loads(faults.read_text())]
         shutil.rmtree(place)
-        print(f"{folder.name} {point + 1}: killed {killed}, wrong {wrong}", file=sys.stderr)
-    return {"points": points, "span_s": round(span, 3), "killed": killed, "wrong": wrong}
+        print(f"{folder.name} {tried}: killed {killed}, wrong {wrong}", file=sys.stderr)
+    ended = tried - killed
+    return {"span_s": round(span, 3), "killed": killed, "ended_before": ended, "wrong": wrong}
 
 
 def _timed(drill: Drill, made: Path, place: Path) -> float:

@@ -102,6 +102,21 @@ def test_compaction_leaves_a_sketch_and_the_rows_give_the_same_one(tmp_path: Pat
         assert (after.routes[route].highs == each.highs).all()
 
 
+def test_labels_are_not_asked_of_a_reference_that_counts_no_predictions(tmp_path: Path) -> None:
+    """As bundles have it that were made before their sketches counted predictions."""
+    write(tmp_path)
+    (reference,) = tmp_path.glob("*/*/reference-*.json")
+    told = json.loads(reference.read_bytes())
+    del told["prediction"]
+    reference.write_text(json.dumps(told))
+    assert compact(tmp_path, DuckdbLog()).sketches == 1
+    (path,) = tmp_path.glob("**/*.sketch")
+    path.unlink()
+    (found,) = sketches(tmp_path)
+    assert found.routes["champion"].grid.prediction is None
+    assert found.routes["champion"].rows == 200
+
+
 def test_a_log_without_references_is_compacted_all_the_same(tmp_path: Path) -> None:
     write(tmp_path)
     next(tmp_path.glob("*/*/reference-*.json")).unlink()

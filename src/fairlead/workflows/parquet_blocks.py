@@ -62,14 +62,20 @@ def _blocks(
 ) -> Iterator[Block]:
     for (route,), rows in frame.group_by("route", maintain_order=True):
         columns = [_codes(rows, name, axis) for name, axis in present.items()]
-        said = rows["prediction"]
-        prediction = _positions(said, classes) if classes else _floats(said)
+        prediction = _predictions(rows["prediction"], classes)
         probabilities = np.empty((rows.height, 0))
         if classes:
             likely = [_by_class(each, classes) for each in rows["probabilities"].to_list()]
             probabilities = np.array(likely, np.float64)
         X = np.column_stack(columns) if columns else np.empty((rows.height, 0))
         yield Block(str(route), X, prediction, probabilities)
+
+
+def _predictions(said: pl.Series, classes: tuple[str, ...]) -> NDArray[np.float64]:
+    import polars as pl
+
+    # Labels that the reference does not know are none of its classes, and no numbers either.
+    return _positions(said, classes) if said.dtype == pl.String else _floats(said)
 
 
 def _by_class(probabilities: Any, classes: tuple[str, ...]) -> list[float | None]:
