@@ -72,8 +72,8 @@ COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11
 
 lock: | $(UV)  ## write the lock files anew
 	$(COMPILE) --extra all --group dev pyproject.toml -o requirements/dev.txt
-	$(COMPILE) --extra train --extra xgboost --extra mlflow --extra search -c requirements/dev.txt \
-	  pyproject.toml -o requirements/demo.txt
+	$(COMPILE) --extra train --extra xgboost --extra mlflow --extra monitor --extra search \
+	  -c requirements/dev.txt pyproject.toml -o requirements/demo.txt
 	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/serving.txt
 	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt

@@ -86,6 +86,7 @@ class DayOfLife:
         first: the same of the very first model.
         measured: metric as the monitor measured it on labels, of the window then known.
         expected: metric as the monitor estimated it without labels.
+        baseline: metric that the champion was promoted with, by which the monitor judges it.
         firing: alerts that go on.
         raised: alerts of this day: kind and summary.
         action: what follows by rule.
@@ -100,6 +101,7 @@ class DayOfLife:
     share: float | None = None
     measured: float | None = None
     expected: float | None = None
+    baseline: float | None = None
     firing: tuple[str, ...] = ()
     raised: tuple[tuple[str, str], ...] = ()
     action: str = "none"
@@ -159,7 +161,7 @@ class Life:
         state = watching.tick(now)
         look = state.looks[-1]
         life.share = look.share
-        life.measured, life.expected = look.measured, look.expected
+        life.measured, life.expected, life.baseline = look.measured, look.expected, look.baseline
         life.firing = tuple(alert.kind for alert in state.policy.firing)
         life.raised = tuple(
             (alert.kind, alert.summary) for alert in state.policy.alerts if alert.id not in before

@@ -31,7 +31,8 @@ LAST = f"""
 How it is judged: of {{repetitions}} seeded repetitions of {WEEKS * DAYS_OF_WEEK} stationary days,
 at most {BOUND} may raise an alert of any kind. A change is alerted in time within {WINDOWS}
 windows: the broken column and the shift from their first day on; the slow change from the day on
-which the labels came of the first day that lost {{losses}}. What is won back is what the served
+which the labels came of the first day that lost {{losses}} of what the served model had when it
+was promoted. What is won back is what the served
 models lose less than the first one in the last {LAST_DAYS} days, of what that loses against a
 model that is as good there as it was itself in its first {STILL_DAYS} days (prices that are 30%
 lower have errors that are): {WON_BACK:.0%} are asked. A tree of four levels is trained on purpose

@@ -85,11 +85,15 @@ def _worth(document: dict[str, Any], days: list[dict[str, Any]], scale: float) -
 def _noticed(
     document: dict[str, Any], days: list[dict[str, Any]], concept: Chapter, loss: float
 ) -> int | None:
-    """The first day on which the truth is that much worse than the baseline."""
-    sign = 1 if document["better"] == "smaller" else -1
-    base = document["baseline"]
-    for day in days[concept.first - 1 :]:
-        if sign * (day["first"] - base) / base >= loss:
+    """The first day on which the truth of the served model is that much worse than its baseline."""
+    sign, baselines = 1 if document["better"] == "smaller" else -1, {1: document["baseline"]}
+    for day in days:
+        if day["baseline"] is not None:
+            baselines[day["champion"]] = day["baseline"]
+        base = baselines.get(day["champion"])
+        if base is None or day["day"] < concept.first:
+            continue
+        if sign * (day["truth"] - base) / base >= loss:
             return int(day["day"])
     return None
 

@@ -20,14 +20,17 @@ from fairlead.bundle.reading import load_bundle
 from fairlead.cli.main import app
 from fairlead.errors import ExtraMissingError
 from fairlead.monitoring.labels import Label, import_labels
+from fairlead.monitoring.policy import PolicyState, Streak
+from fairlead.monitoring.state import MonitorState, write_state
 from fairlead.project.loading import Project
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.settings import Settings
 from fairlead.workflows.drift import Drift
 from fairlead.workflows.load import load
-from fairlead.workflows.monitor import Monitor
+from fairlead.workflows.monitor import STATE_FILE, Monitor
 from fairlead.workflows.monitor_parts import Tools, assembled
 from fairlead.workflows.stopping import Stop
+from fairlead.workflows.store import monitoring_of
 from fairlead.workflows.train import train
 
 HOUR = timedelta(hours=1)
@@ -135,6 +138,15 @@ def test_a_window_becomes_alerts_with_their_evidence(
     assert "**`rooms` looks broken**" in page
     assert "`area` drifts because the mix of `town` shifted" in page
     assert "next: mend_pipeline" in run("monitor", "status", project.root)
+
+
+def test_what_is_found_and_no_alert_yet_is_told(tmp_path: Path) -> None:
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    policy = PolicyState(streaks={"quality": Streak(1, now, now)})
+    state = MonitorState(model="flats", policy=policy, ticked_at=now)
+    write_state(monitoring_of(tmp_path) / STATE_FILE, state)
+    told = run("monitor", "status", tmp_path)
+    assert "quality: found in 1 window so far, since 2030-01-01 00:00" in told
 
 
 def test_an_hour_without_rows_changes_nothing(project: Project, registry: MemoryRegistry) -> None:

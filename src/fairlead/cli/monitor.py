@@ -109,6 +109,11 @@ def _tell(state: MonitorState, *, as_json: bool) -> None:
             console.print(f"{look.metric}: {', '.join(told)}, {look.labelled} labelled rows")
     for alert in state.policy.firing:
         console.print(f"#{alert.number} {alert.severity} {alert.kind}: {alert.summary}")
+    firing = {alert.kind for alert in state.policy.firing}
+    for kind, streak in state.policy.streaks.items():
+        if kind not in firing:
+            windows = "1 window" if streak.windows == 1 else f"{streak.windows} windows in a row"
+            console.print(f"{kind}: found in {windows} so far, since {streak.since:%Y-%m-%d %H:%M}")
     console.print(f"next: {state.consequence.action}, {state.consequence.reason}")
     if state.outbox:
         console.print(f"{len(state.outbox)} deliveries wait")

@@ -69,4 +69,4 @@ def _of_age(stale: Sequence[Alert]) -> Consequence:
         return Consequence("retrain", "the model is older than the project allows", ids, "stale")
     if ids:
         return Consequence("watch", "predictions or labels have not come for long", ids, "stale")
-    return Consequence("none", "nothing is wrong")
+    return Consequence("none", "no alert goes on")
