@@ -33,7 +33,7 @@ def family(kind: type[FairleadError]) -> Iterator[type[FairleadError]]:
 
 
 KINDS = sorted(
-    (kind for kind in family(FairleadError) if kind.__module__ == errors.__name__),
+    (kind for kind in family(FairleadError) if kind.__module__.startswith(errors.__name__)),
     key=lambda kind: kind.__name__,
 )
 
