@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fairlead.bundle.golden import Scores
 from fairlead.bundle.reading import Bundle, load_bundle
+from fairlead.data.further import TRAINED, parts_of
 from fairlead.evaluation.metrics import find_metric
 from fairlead.evaluation.records import Predictions
 from fairlead.evaluation.report import evaluate
@@ -84,6 +85,8 @@ class DayOfLife:
         champion: version that answered.
         truth: metric of the answers, on all rows of the day, as nobody but the world knows it.
         first: the same of the very first model.
+        unseen: metric of the answers on the rows of the day that no retraining ever trains on.
+        first_unseen: the same of the very first model.
         measured: metric as the monitor measured it on labels, of the window then known.
         expected: metric as the monitor estimated it without labels.
         baseline: metric that the champion was promoted with, by which the monitor judges it.
@@ -98,6 +101,8 @@ class DayOfLife:
     champion: int
     truth: float
     first: float
+    unseen: float
+    first_unseen: float
     share: float | None = None
     measured: float | None = None
     expected: float | None = None
@@ -153,8 +158,7 @@ class Life:
             number,
             len(day.rows),
             version.version,
-            self._metric(day, bundle, X),
-            self._metric(day, self.first, encoded(self.first, day)),
+            *self._metrics(day, bundle, X),
         )
         watching = monitor(self.project, self.settings, DAY, Stop())
         before = {alert.id for alert in watching.state.policy.alerts}
@@ -196,14 +200,31 @@ class Life:
         assert version is not None
         return version, load_bundle(self.registry.fetch(version, bundle_store(self.project)))
 
-    def _metric(self, day: Day, bundle: Bundle, X: NDArray[np.float64]) -> float:
-        said = bundle.score(X)
+    def _metrics(
+        self, day: Day, bundle: Bundle, X: NDArray[np.float64]
+    ) -> tuple[float, float, float, float]:
+        """Of the served and the first model on all rows, and of both on those nobody learns."""
+        own = encoded(self.first, day)
+        # The same rows come again on other days: a retrained model knows many of them.
+        kept = np.flatnonzero(parts_of(tuple(bundle.contract.columns), X) != TRAINED)
+        every = np.arange(len(X))
+        found = [
+            self._metric(day, model, rows, which)
+            for which in (every, kept)
+            for model, rows in ((bundle, X), (self.first, own))
+        ]
+        return found[0], found[1], found[2], found[3]
+
+    def _metric(
+        self, day: Day, bundle: Bundle, X: NDArray[np.float64], rows: NDArray[np.int64]
+    ) -> float:
+        said, truth = bundle.score(X[rows]), day.truth[rows]
         classes = bundle.contract.classes
         if not classes:
-            predictions = Predictions(day.truth.astype(float), said.prediction)
+            predictions = Predictions(truth.astype(float), said.prediction)
         else:
             codes = {label: code for code, label in enumerate(classes)}
-            of = [np.array([codes[each] for each in side]) for side in (day.truth, said.prediction)]
+            of = [np.array([codes[each] for each in side]) for side in (truth, said.prediction)]
             predictions = Predictions(of[0], of[1], said.probabilities, classes)
         return evaluate(predictions, [self.metric], resamples=0)[self.metric].value
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from fairlead.evaluation.drawing import BLUE, GREY, PALE, new_figure, png, tidy
 
 RED, GREEN = "#b3261e", "#2e7d32"
+BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 MARKS = {"pipeline": "P", "drift": "D", "quality": "Q", "estimate": "e", "prediction": "p"}
 
 
@@ -47,6 +48,8 @@ def _quality(axes: Axes, document: dict[str, Any], numbers: list[int]) -> None:
     days = document["days"]
     axes.plot(numbers, [day["first"] for day in days], color=GREY, ls=":", label="the first model")
     axes.plot(numbers, [day["truth"] for day in days], color=BLUE, lw=1.8, label="what was served")
+    axes.plot(numbers, [day["unseen"] for day in days], color=BLUE, lw=0.8, alpha=0.6,
+              label="the same, on rows that are never trained on")  # fmt: skip
     axes.axhline(document["baseline"], color=GREEN, lw=1, label="promised when it was trained")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.22 * (high - low))
@@ -57,6 +60,7 @@ def _quality(axes: Axes, document: dict[str, Any], numbers: list[int]) -> None:
         axes.annotate(
             chapter.told, (middle, top), xytext=(0, -3 - 11 * (step % 3)),
             textcoords="offset points", ha="center", va="top", fontsize=8, color="#333333",
+            bbox=BEHIND,
         )  # fmt: skip
     place = low + 0.04 * (high - low)
     for day in days:
@@ -73,4 +77,4 @@ def _quality(axes: Axes, document: dict[str, Any], numbers: list[int]) -> None:
         "p predictions; lines: a retrained model promoted (green) or refused (grey)",
         fontsize=8, loc="left",
     )  # fmt: skip
-    axes.legend(fontsize=8, loc="center left", frameon=False)
+    axes.legend(fontsize=8, loc="center left", framealpha=0.85, edgecolor="none")
