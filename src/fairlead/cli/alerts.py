@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairlead.cli.groups import WithDefault
-from fairlead.cli.terminal import AsJson, errors, output
+from fairlead.cli.terminal import AsJson, ProjectOption, errors, output
 
 if TYPE_CHECKING:
     from fairlead.workflows.alert_evidence import Kept
@@ -21,9 +21,6 @@ class _Alerts(WithDefault):
 
 
 alerts = typer.Typer(cls=_Alerts, help="List alerts, show one, or say that you look after it.")
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-]
 Name = Annotated[str, typer.Argument(metavar="ALERT", help="Its number or its id.")]
 SHOWN = 20
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.cli.terminal import AsJson, errors, output, seconds_of
+from fairlead.cli.terminal import AsJson, ProjectOption, ReasonOption, errors, output, seconds_of
 
 if TYPE_CHECKING:
     from fairlead.errors import FairleadError
@@ -22,11 +22,6 @@ canary = typer.Typer(
     help="Give a challenger more and more of the traffic, as long as it stands the test.",
     no_args_is_help=True,
 )
-
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-]
-ReasonOption = Annotated[str, typer.Option(help="Why, for the ledger.")]
 
 
 def _open(path: Path) -> tuple[Place, ServedEvidence]:

@@ -105,8 +105,8 @@ def _of_log(
     from fairlead.settings import read_settings
     from fairlead.workflows.drift_log import drift_of_log
 
-    if window is not None and not seconds_of(window, "--window"):
-        raise typer.BadParameter("found no time, expected such as 24h", param_hint="--window")
+    if window is not None:
+        seconds_of(window, "--window")
     return drift_of_log(
         place,
         folder=folder,

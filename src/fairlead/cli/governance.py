@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli.models import ProjectOption, ReasonOption, Reference, act_of, open_project
-from fairlead.cli.terminal import AsJson, output
+from fairlead.cli.models import Reference, act_of, open_project
+from fairlead.cli.terminal import AsJson, ProjectOption, ReasonOption, output
 
 history = typer.Typer(
     help="Show what was decided and moved, and check that nothing was changed since.",

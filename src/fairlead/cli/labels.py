@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.cli.log import FolderOption, ModelOption, ProjectOption
-from fairlead.cli.terminal import AsJson, errors, output
+from fairlead.cli.log import FolderOption, ModelOption
+from fairlead.cli.terminal import AsJson, ProjectOption, errors, output
 
 if TYPE_CHECKING:
     from fairlead.workflows.labels import LabelCounts

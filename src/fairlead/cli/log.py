@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.cli.terminal import AsJson, errors, output
+from fairlead.cli.terminal import AsJson, ProjectOption, errors, output
 
 if TYPE_CHECKING:
     from fairlead.settings import Settings
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 log = typer.Typer(help="Look at the predictions that a service has logged.", no_args_is_help=True)
 
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-]
 FolderOption = Annotated[
     Path | None,
     typer.Option(help="The log's folder; FAIRLEAD_PREDICTION_LOG, or that of the project."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.cli.terminal import AsJson, output
+from fairlead.cli.terminal import AsJson, ProjectOption, ReasonOption, output
 
 if TYPE_CHECKING:
     from fairlead.project.loading import Project
@@ -20,10 +20,6 @@ models = typer.Typer(
 )
 
 Reference = Annotated[str, typer.Argument(help="Alias, candidate or version number.")]
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-]
-ReasonOption = Annotated[str, typer.Option(help="Why, for the ledger.")]
 
 
 def act_of(reason: str) -> Act:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.cli.log import FolderOption, ProjectOption
-from fairlead.cli.terminal import AsJson, errors, output, seconds_of
+from fairlead.cli.log import FolderOption
+from fairlead.cli.terminal import AsJson, ProjectOption, errors, output, seconds_of
 
 if TYPE_CHECKING:
     from fairlead.evaluation.records import Estimate

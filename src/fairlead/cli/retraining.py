@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.cli.models import ReasonOption
-from fairlead.cli.terminal import AsJson, ProjectPath, output
+from fairlead.cli.terminal import AsJson, ProjectPath, ReasonOption, output
 
 if TYPE_CHECKING:
     from fairlead.retraining.records import Verdict

@@ -12,20 +12,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 ProjectPath = Annotated[
     Path, typer.Argument(metavar="[PROJECT]", help="Folder with fairlead.yaml, or the file.")
 ]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
+]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def seconds_of(text: str, option: str) -> float:
     """A time such as `30s`, `10m` or `2h`, in seconds; anything else ends the command."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if found is None:
+    from fairlead.project.parts import DURATION, seconds
+
+    if not re.fullmatch(DURATION, text):
         problem = f"found {text!r}, expected a time such as 30s, 10m or 2h"
         raise typer.BadParameter(problem, param_hint=option)
-    return int(found[1]) * SECONDS[found[2]]
+    return seconds(text)
 
 
 def output() -> Console:

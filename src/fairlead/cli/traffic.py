@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.cli.terminal import AsJson, output
+from fairlead.cli.terminal import AsJson, ProjectOption, ReasonOption, output
 
 if TYPE_CHECKING:
     from fairlead.project.loading import Project
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 traffic = typer.Typer(help="Share out a model's requests among its versions.", no_args_is_help=True)
 
-ProjectOption = Annotated[
-    Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-]
-ReasonOption = Annotated[str, typer.Option(help="Why, for the ledger.")]
 UrlOption = Annotated[
     str | None, typer.Option(help="A running service, instead of a project's registry.")
 ]

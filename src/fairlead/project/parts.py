@@ -19,7 +19,10 @@ from pydantic import (
 )
 
 STICKY_HEADER = r"header:[A-Za-z0-9!#$%&'*+.^_|~-]+"
-DURATION = r"^[1-9][0-9]*[smhd]$"
+DURATION = r"^([1-9][0-9]{0,5}[smh]|[1-9][0-9]{0,4}d)$"
+"""Longer ones would reach before the first year that a date can have."""
+PERIOD = r"^([1-9][0-9]{0,5}[mh]|[1-9][0-9]{0,4}d)$"
+"""A duration of at least a minute."""
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 PARTS_ONLY = "parts_only"
 """Key of the validation context under which no part is checked for faults."""

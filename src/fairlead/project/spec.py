@@ -12,6 +12,7 @@ from fairlead.project.columns import ColumnSpec, TargetSpec, Task
 from fairlead.project.neighbours import NeighboursSpec
 from fairlead.project.parts import (
     DURATION,
+    PERIOD,
     Expression,
     Identifier,
     SpecFault,
@@ -303,7 +304,7 @@ class ServingSpec(SpecPart):
 class MonitoringSpec(SpecPart):
     """When a change of the data is an alert."""
 
-    window: str = Field(default="24h", pattern=r"^[1-9][0-9]*[mhd]$", examples=["24h"])
+    window: str = Field(default="24h", pattern=PERIOD, examples=["24h"])
     """How far back current rows are taken from: minutes, hours or days."""
     min_rows: int = Field(default=200, ge=1)
     """Fewer rows than that are not judged."""
@@ -314,9 +315,9 @@ class MonitoringSpec(SpecPart):
     season: Literal["24h", "7d"] | None = None
     """Length of a cycle of the traffic: a column counts as drifted only if it differs from the
     same time one cycle earlier, too."""
-    cooldown: str = Field(default="6h", pattern=r"^[1-9][0-9]*[mhd]$", examples=["6h"])
+    cooldown: str = Field(default="6h", pattern=PERIOD, examples=["6h"])
     """Time after an alert in which there is no other of its kind: minutes, hours or days."""
-    max_silence: str | None = Field(default=None, pattern=r"^[1-9][0-9]*[mhd]$", examples=["2d"])
+    max_silence: str | None = Field(default=None, pattern=PERIOD, examples=["2d"])
     """Time without a prediction, or without a label where there were some, that is an alert:
     minutes, hours or days."""
 
@@ -330,16 +331,16 @@ class RetrainingSpec(SpecPart):
     """Whether an alert trains a new model."""
     min_quality_drop: float = Field(default=0.03, ge=0)
     """Smallest relative loss of the ranking metric, on labelled rows, that is an alert."""
-    max_age: str | None = Field(default=None, pattern=r"^[1-9][0-9]*[mhd]$", examples=["90d"])
+    max_age: str | None = Field(default=None, pattern=PERIOD, examples=["90d"])
     """Age from which a model is too old to serve: minutes, hours or days since its training."""
-    window: str = Field(default="90d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["90d"])
+    window: str = Field(default="90d", pattern=PERIOD, examples=["90d"])
     """How young labelled predictions must be to be trained on: minutes, hours or days."""
     min_labels: int = Field(default=200, ge=1)
     """Labelled predictions that there must be since the last retraining."""
-    max_label_age: str = Field(default="14d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["14d"])
+    max_label_age: str = Field(default="14d", pattern=PERIOD, examples=["14d"])
     """Age of the newest labelled prediction from which labels are stale: nothing is trained on
     them."""
-    cooldown: str = Field(default="4d", pattern=r"^[1-9][0-9]*[mhd]$", examples=["4d"])
+    cooldown: str = Field(default="4d", pattern=PERIOD, examples=["4d"])
     """Time after a retraining in which there is no other: minutes, hours or days."""
     budget: int = Field(default=8, ge=1)
     """Most retrainings in 30 days."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from fairlead.project.columns import ColumnSpec, TargetSpec
+from fairlead.project.parts import seconds
 from fairlead.project.spec import (
     CrossValidationSpec,
     DataSpec,
@@ -235,3 +237,15 @@ def test_an_evaluation_fits_the_data(evaluation: dict[str, Any], told: str) -> N
     with pytest.raises(ValidationError) as caught:
         project(evaluation={"metric": "rmse", **evaluation})
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("period", ["1m", "999999h", "99999d"])
+def test_the_longest_period_reaches_back_to_a_date(period: str) -> None:
+    spec = project(monitoring={"window": period})
+    assert datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=seconds(spec.monitoring.window))
+
+
+@pytest.mark.parametrize("period", ["0h", "30s", "100000d", "1.5h", "-1d", "1d\n", ""])
+def test_no_period_is_longer_or_nothing(period: str) -> None:
+    with pytest.raises(ValidationError):
+        project(retraining={"window": period})
