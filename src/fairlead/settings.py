@@ -80,9 +80,9 @@ class Settings(BaseModel):
     """Columns whose values are logged as missing."""
     prediction_log_omit: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Columns that are not logged at all."""
-    prediction_log_days: int = Field(default=7, ge=1)
+    prediction_log_days: int = Field(default=7, ge=1, le=36_500)
     """Days that predictions and labels are kept; a service deletes older ones by itself."""
-    prediction_sketch_days: int = Field(default=90, ge=1)
+    prediction_sketch_days: int = Field(default=90, ge=1, le=36_500)
     """Days that sketches of the logged predictions are kept; they hold no rows."""
     traces: bool = False
     """Whether each request is traced with OpenTelemetry, to the collector that `OTEL_*` names."""
