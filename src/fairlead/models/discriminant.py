@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from fairlead.graph.builder import Graph
 from fairlead.models.explanation import Weights
@@ -45,6 +44,8 @@ class Discriminant(Family):
 
     def build(self, parameters: Any, context: FitContext) -> Any:
         """An unfitted discriminant analysis; only the `lsqr` solver shrinks."""
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
         solver = "svd" if parameters.shrinkage is None else "lsqr"
         return LinearDiscriminantAnalysis(**parameters.model_dump(), solver=solver)
 

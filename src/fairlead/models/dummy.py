@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from fairlead.graph.builder import Graph
 from fairlead.models.classes import class_outputs
@@ -38,6 +37,8 @@ class Dummy(Family):
 
     def build(self, parameters: DummyParameters, context: FitContext) -> Any:
         """An unfitted constant."""
+        from sklearn.dummy import DummyClassifier, DummyRegressor
+
         if context.task == "classification":
             return DummyClassifier(strategy="prior")
         return DummyRegressor(strategy=parameters.statistic)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 
 from fairlead.graph.builder import Graph
 from fairlead.models.family import (
@@ -34,7 +27,6 @@ from fairlead.models.options import (
     constraints,
 )
 from fairlead.models.tree import Share, compile_trees
-from fairlead.project.columns import Task
 from fairlead.project.parts import SpecFault
 
 
@@ -81,32 +73,12 @@ class RandomForestParameters(ForestParameters):
             )
 
 
-class _QuietOutOfBag:
-    """A forest that does not warn of few rows, or which every tree saw: `out_of_bag` marks them."""
-
-    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")
-            warnings.filterwarnings("ignore", message="R.2 score is not well-defined")
-            return super().fit(X, y)  # type: ignore[misc]
-
-
-class QuietForestClassifier(_QuietOutOfBag, RandomForestClassifier):  # type: ignore[misc]
-    """scikit-learn's random forest classifier."""
-
-
-class QuietForestRegressor(_QuietOutOfBag, RandomForestRegressor):  # type: ignore[misc]
-    """scikit-learn's random forest regressor."""
-
-
 @dataclass(frozen=True)
 class Forest(Family):
     """The mean of many trees, each grown a little differently."""
 
     name: str
     parameters: type[ForestParameters]
-    estimators: Mapping[Task, Any]
-    """The estimator's class for each task."""
 
     tasks = frozenset({"classification", "regression"})
     interpretability = "low"
@@ -121,13 +93,15 @@ class Forest(Family):
 
     def build(self, parameters: ForestParameters, context: FitContext) -> Any:
         """An unfitted forest."""
+        from fairlead.models.forest_estimators import ESTIMATORS
+
         options = arguments(parameters, context)
         options["monotonic_cst"] = constraints(parameters, context)
         if parameters.max_features is None:
             options["max_features"] = "sqrt" if context.task == "classification" else 1.0
         if isinstance(parameters, RandomForestParameters):
             options["oob_score"] = parameters.bootstrap
-        return self.estimators[context.task](**options, random_state=context.seed, n_jobs=1)
+        return ESTIMATORS[self.name, context.task](**options, random_state=context.seed, n_jobs=1)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
         """All trees, added up in their order and divided by their number."""
@@ -147,13 +121,5 @@ class Forest(Family):
         return result
 
 
-RANDOM_FOREST = Forest(
-    "random_forest",
-    RandomForestParameters,
-    {"classification": QuietForestClassifier, "regression": QuietForestRegressor},
-)
-EXTRA_TREES = Forest(
-    "extra_trees",
-    ForestParameters,
-    {"classification": ExtraTreesClassifier, "regression": ExtraTreesRegressor},
-)
+RANDOM_FOREST = Forest("random_forest", RandomForestParameters)
+EXTRA_TREES = Forest("extra_trees", ForestParameters)

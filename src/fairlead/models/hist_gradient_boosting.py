@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from fairlead.graph.builder import Graph
 from fairlead.graph.links import best, both_classes, exceeds, sigmoid, softmax
@@ -26,7 +25,6 @@ from fairlead.models.options import (
     WeightedParameters,
     arguments,
     constraints,
-    present,
 )
 
 
@@ -58,33 +56,6 @@ class HistGradientBoostingParameters(MonotoneParameters, WeightedParameters):
     """What is minimised (regression)."""
 
 
-class _EmptyColumns:
-    """A booster that learns nothing from a column without a value; scikit-learn 1.9 refuses it."""
-
-    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Any:
-        return super().fit(np.where(np.isnan(X).all(axis=0), 0.0, X), y)  # type: ignore[misc]
-
-
-class BoostingClassifier(_EmptyColumns, HistGradientBoostingClassifier):  # type: ignore[misc]
-    """scikit-learn's boosted classifier, with class weights by class code.
-
-    It looks classes up by their position among those that it is fitted on.
-    """
-
-    class_weight: Any
-
-    def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> Any:
-        """Fit; a class that has a weight may be absent."""
-        weights = present(self.class_weight, y)
-        if isinstance(weights, dict):
-            self.class_weight = dict(enumerate(weights.values()))
-        return super().fit(X, y)
-
-
-class BoostingRegressor(_EmptyColumns, HistGradientBoostingRegressor):  # type: ignore[misc]
-    """scikit-learn's boosted regressor."""
-
-
 class HistGradientBoosting(Family):
     """Trees that each correct the sum of those before."""
 
@@ -104,6 +75,8 @@ class HistGradientBoosting(Family):
 
     def build(self, parameters: HistGradientBoostingParameters, context: FitContext) -> Any:
         """An unfitted booster."""
+        from fairlead.models.boosting_estimators import BoostingClassifier, BoostingRegressor
+
         options = arguments(parameters, context)
         options |= {"early_stopping": False, "random_state": context.seed}
         options["monotonic_cst"] = constraints(parameters, context)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 from fairlead.graph.builder import Graph
 from fairlead.graph.links import best, both_classes, exceeds, sigmoid, softmax
@@ -71,6 +70,8 @@ class Linear(Family):
 
     def build(self, parameters: Any, context: FitContext) -> Any:
         """An unfitted least squares model."""
+        from sklearn.linear_model import LinearRegression
+
         return LinearRegression(**parameters.model_dump(), n_jobs=1)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:
@@ -92,6 +93,8 @@ class RidgeRegression(Linear):
 
     def build(self, parameters: Any, context: FitContext) -> Any:
         """An unfitted ridge model."""
+        from sklearn.linear_model import Ridge
+
         return Ridge(**parameters.model_dump(), random_state=context.seed)
 
 
@@ -108,6 +111,8 @@ class Logistic(Family):
 
     def build(self, parameters: Any, context: FitContext) -> Any:
         """An unfitted logistic model."""
+        from sklearn.linear_model import LogisticRegression
+
         return LogisticRegression(**arguments(parameters, context), random_state=context.seed)
 
     def compile(self, estimator: Any, graph: Graph, features: str, context: FitContext) -> Outputs:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from fairlead.graph.builder import Graph
 from fairlead.graph.links import best
@@ -72,6 +71,8 @@ class DecisionTree(Family):
 
     def build(self, parameters: DecisionTreeParameters, context: FitContext) -> Any:
         """An unfitted tree."""
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
         options = arguments(parameters, context)
         options["monotonic_cst"] = constraints(parameters, context)
         if context.task == "classification":

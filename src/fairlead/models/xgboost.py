@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 from pydantic import Field
-from sklearn.utils.class_weight import compute_sample_weight
 
 from fairlead.errors import CompileError, ExtraMissingError
 from fairlead.graph.builder import Graph
@@ -83,6 +82,8 @@ class XgboostClassifier:
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> XgboostClassifier:
         """Fit on rows of at least two classes."""
+        from sklearn.utils.class_weight import compute_sample_weight
+
         self.classes_, positions = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("rows of at least two classes are needed, found one class")
