@@ -87,6 +87,8 @@ def test_the_ml_test_score_tries_the_champion_and_fails_below_a_bound(project: P
 
 def test_the_leaderboard_can_be_shown_again(project: Path) -> None:
     assert "lda" in fairlead("leaderboard", cwd=project).stdout
+    for named in (("-p", str(project)), (f"--project={project}",), (str(project),)):
+        assert "lda" in fairlead("leaderboard", *named, cwd=project.parent).stdout
     assert json.loads(fairlead("leaderboard", "--json", cwd=project).stdout)["metric"] == "accuracy"
     assert "| ★ lda |" in fairlead("leaderboard", "--markdown", cwd=project).stdout
 

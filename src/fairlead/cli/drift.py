@@ -28,7 +28,7 @@ def drift(
     places: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PROJECT | REFERENCE CURRENT]",
+            metavar="PROJECT | REFERENCE CURRENT",
             help="A project, whose prediction log is judged; or two files, CSV or Parquet.",
         ),
     ] = None,
@@ -43,7 +43,10 @@ def drift(
         ),
     ] = None,
     project: Annotated[
-        Path | None, typer.Option("--project", "-p", help="Of two files: declares their columns.")
+        Path | None,
+        typer.Option(
+            "--project", "-p", help="The project; of two files, it declares their columns."
+        ),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="The log's; FAIRLEAD_PREDICTION_LOG, or the project's.")
@@ -61,6 +64,8 @@ def drift(
 ) -> None:
     """Compare what a model sees with what it has learned from; status 3 where it has drifted."""
     given = {"--window": window, "--until": until, "--folder": folder, "--model": model}
+    if project is not None and not places:
+        places, project = [project], None
     if places and len(places) > 1:
         _refuse(given)
         found = _of_files(places, project)

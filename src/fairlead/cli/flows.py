@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli.terminal import ProjectPath, errors, output, seconds_of
+from fairlead.cli.terminal import ProjectOption, ProjectPath, errors, output, seconds_of
 
 flow = typer.Typer(help="Run Fairlead's verbs as flows of Prefect.", no_args_is_help=True)
 
@@ -66,9 +66,7 @@ def serve(
 def predict(
     rows: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet.")],
     to: Annotated[Path, typer.Option(help="CSV or Parquet, which is written whole.")],
-    project: Annotated[
-        Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-    ] = Path(),
+    project: ProjectOption = Path(),
     version: Annotated[
         str, typer.Option("--version", "-v", help="Alias, candidate or version number.")
     ] = "champion",

@@ -26,6 +26,7 @@ from fairlead.cli import (
     shadow,
     traffic,
 )
+from fairlead.cli.groups import TakesProject
 from fairlead.cli.terminal import errors
 from fairlead.errors import ExtraMissingError, FairleadError
 
@@ -79,6 +80,17 @@ app.command()(serving.serve)
 app.command()(flows.predict)
 app.command()(retraining.retrain)
 app.command()(retraining.approve)
+
+
+def _take_projects(commands: typer.Typer) -> None:
+    for command in commands.registered_commands:
+        command.cls = TakesProject
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _take_projects(group.typer_instance)
+
+
+_take_projects(app)
 
 
 def _show_version(asked: bool) -> None:

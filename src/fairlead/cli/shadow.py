@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.cli.terminal import AsJson, errors, output, seconds_of
+from fairlead.cli.terminal import AsJson, ProjectOption, errors, output, seconds_of
 
 if TYPE_CHECKING:
     from fairlead.monitoring.agreement import Agreement
@@ -31,9 +31,7 @@ def report(
     picture: Annotated[
         Path | None, typer.Option(help="PNG of the pair with the most rows, to be written.")
     ] = None,
-    project: Annotated[
-        Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
-    ] = Path(),
+    project: ProjectOption = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Compare a shadow with the versions that answered, row by row.

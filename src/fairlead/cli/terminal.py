@@ -13,7 +13,10 @@ import typer
 from rich.console import Console
 
 ProjectPath = Annotated[
-    Path, typer.Argument(metavar="[PROJECT]", help="Folder with fairlead.yaml, or the file.")
+    Path,
+    typer.Argument(
+        metavar="PROJECT", help="Folder with fairlead.yaml, or the file; also as --project, -p."
+    ),
 ]
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-p", help="Folder with fairlead.yaml, or the file.")
