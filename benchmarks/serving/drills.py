@@ -111,7 +111,13 @@ class Crowd:
 
     def versions(self) -> set[str]:
         """Which versions answered."""
-        return {version for version, _ in self.answers}
+        return {version for version, _ in list(self.answers)}
+
+    def hear(self, versions: int) -> None:
+        """Wait until so many versions have answered, but not for ever."""
+        until = time.monotonic() + PATIENCE_S
+        while len(self.versions()) < versions and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 class Fleet:
@@ -228,6 +234,8 @@ class Drill:
                 for number in range(EVENTS):
                     time.sleep(max(0.0, began + number * self.seconds / EVENTS - time.monotonic()))
                     event(fleet)
+                    # Who follows by looking now and then may miss a move between two looks.
+                    crowd.hear(seen)
                 time.sleep(max(0.0, began + self.seconds - time.monotonic()))
         finally:
             code = fleet.end()

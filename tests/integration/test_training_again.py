@@ -56,8 +56,8 @@ def test_training_twice_in_fresh_processes_gives_the_same_graphs_and_metrics(
     root = reference_project("obesity")
     spec = (root / "fairlead.yaml").read_text()
     small = (
-        spec.replace("n_estimators: 200", "n_estimators: 40")
-        .replace("max_iter: 200", "max_iter: 30")
+        spec.replace("n_estimators: 200", "n_estimators: 15")
+        .replace("max_iter: 200", "max_iter: 10")
         .replace("n_estimators: 400", "n_estimators: 30")
     )
     (root / "fairlead.yaml").write_text(small)
