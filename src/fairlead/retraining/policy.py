@@ -66,6 +66,8 @@ def _pipeline(facts: Facts) -> Reason:
 
 
 def _traffic(facts: Facts) -> Reason:
+    if facts.drifted is None:
+        return Reason("traffic", "no window could be judged: no change is known")
     if facts.drifted:
         return Reason("traffic", f"drifted: {', '.join(facts.drifted)}")
     return Reason("traffic", "the mix of the traffic has not changed")

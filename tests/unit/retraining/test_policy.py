@@ -122,3 +122,11 @@ def test_why_it_waits_is_told(seen: Facts, told: str) -> None:
     verdict = decide("alert", seen, [], RULES, NOW)
     assert verdict.action == "wait"
     assert told in verdict.why
+
+
+def test_a_window_that_could_not_be_judged_is_not_called_unchanged() -> None:
+    told = {
+        each.step: each.text
+        for each in decide("alert", replace(SOUND, drifted=None), [], RULES, NOW).reasons
+    }
+    assert told["traffic"].startswith("no window could be judged")
