@@ -15,8 +15,8 @@ from fairlead.data.encoding import UNKNOWN
 from fairlead.monitoring.labelled import LabelledRows, Seen
 from fairlead.monitoring.records import Window
 from fairlead.project.columns import ColumnSpec, Task
+from fairlead.serving.records import SHADOW
 
-SHADOW = "shadow"
 EPS = float(np.finfo(np.float64).eps)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fairlead.cli.models import Reference, act_of, open_project
-from fairlead.cli.terminal import AsJson, ProjectOption, ReasonOption, output
+from fairlead.cli.terminal import AsJson, ProjectOption, ProjectPath, ReasonOption, output
+
+if TYPE_CHECKING:
+    from fairlead.registry.decisions import Decision
 
 history = typer.Typer(
     help="Show what was decided and moved, and check that nothing was changed since.",
@@ -33,7 +36,25 @@ def promote(
     from fairlead import wiring
     from fairlead.workflows.load import load
 
-    decision = wiring.promote(load(project), reference, reason=reason, force=force, dry_run=dry_run)
+    _tell(
+        wiring.promote(load(project), reference, reason=reason, force=force, dry_run=dry_run),
+        as_json=as_json,
+    )
+
+
+def approve(
+    project: ProjectPath = Path(), reason: ReasonOption = "", as_json: AsJson = False
+) -> None:
+    """Make the challenger the champion, if the gates let it pass on what is known now."""
+    from fairlead import wiring
+    from fairlead.registry.records import CHALLENGER
+    from fairlead.workflows.load import load
+
+    _tell(wiring.promote(load(project), CHALLENGER, reason=reason), as_json=as_json)
+
+
+def _tell(decision: Decision, *, as_json: bool) -> None:
+    """Show a decision; status 1 where it lets nobody pass."""
     if as_json:
         typer.echo(json.dumps(decision.to_json(), indent=1))
     else:

@@ -60,6 +60,7 @@ app.add_typer(shadow.shadow, name="shadow")
 app.add_typer(log.log, name="log")
 app.add_typer(governance.history, name="history")
 app.command()(governance.promote)
+app.command()(governance.approve)
 app.command()(governance.rollback)
 app.add_typer(labels.labels, name="labels")
 app.add_typer(monitor.monitor, name="monitor")
@@ -79,7 +80,6 @@ app.command()(quality.quality)
 app.command()(serving.serve)
 app.command()(flows.predict)
 app.command()(retraining.retrain)
-app.command()(retraining.approve)
 
 
 def _take_projects(commands: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""Commands that train a model anew on evidence, and let it take the champion's place."""
+"""The command that trains a model anew on evidence."""
 
 from __future__ import annotations
 
@@ -56,23 +56,6 @@ def retrain(
         typer.echo(json.dumps(result.to_json(), indent=1))
     else:
         _show(result, project)
-
-
-def approve(
-    project: ProjectPath = Path(), reason: ReasonOption = "", as_json: AsJson = False
-) -> None:
-    """Make the challenger the champion, if the gates let it pass on what is known now."""
-    from fairlead import wiring
-    from fairlead.registry.records import CHALLENGER
-    from fairlead.workflows.load import load
-
-    decision = wiring.promote(load(project), CHALLENGER, reason=reason)
-    if as_json:
-        typer.echo(json.dumps(decision.to_json(), indent=1))
-    else:
-        output().print(decision.render())
-    if not (decision.passes or decision.is_champion):
-        raise typer.Exit(1)
 
 
 def _show(result: Retraining, project: Path) -> None:

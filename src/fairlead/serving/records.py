@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 SHORT_DIGEST = 12
+SHADOW = "shadow"
+"""Route under which a shadow's predictions are logged."""
 
 
 def label_of(number: int | None, digest: str) -> str:

@@ -35,6 +35,7 @@ from fairlead.serving.memory import keep_large_apart, release
 from fairlead.serving.prediction_log import PredictionLog
 from fairlead.serving.prediction_retention import Retention
 from fairlead.serving.recorder import Recorder
+from fairlead.serving.records import SHADOW
 from fairlead.serving.sagemaker_container import sagemaker_settings
 from fairlead.serving.service import Deployment, Service
 from fairlead.serving.shadow import Shadow
@@ -48,8 +49,6 @@ EXIT_BUNDLE = 1
 EXIT_USAGE = 2
 TABLE = "routes.json"
 STATS = "stats"
-SHADOW = "shadow"
-"""Route under which a shadow's predictions are logged."""
 FOLLOW_TICKS = 2
 SNAPSHOT_TICKS = 10
 RELEASE_TICKS = 50

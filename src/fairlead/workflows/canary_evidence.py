@@ -13,6 +13,7 @@ import numpy as np
 
 from fairlead.monitoring.canary import Answered
 from fairlead.monitoring.records import Window
+from fairlead.serving.records import SHADOW
 from fairlead.serving.snapshots import SUFFIX, Snapshots, merge
 from fairlead.workflows.admin import ServiceError, get_metrics
 from fairlead.workflows.canary_labels import labelled
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 
 MOST = 50_000
 """So many requests of a version are compared, at most."""
-SHADOW = "shadow"
 
 
 @dataclass(frozen=True)

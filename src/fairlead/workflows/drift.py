@@ -25,6 +25,7 @@ from fairlead.project.spec import MonitoringSpec
 from fairlead.registry.records import CHAMPION
 from fairlead.serving.prediction_segments import SKETCH as SKETCH_FILE
 from fairlead.serving.prediction_segments import folder_name
+from fairlead.serving.records import SHADOW
 from fairlead.workflows.sketching import References, missing_sketches, read_reference
 from fairlead.workflows.store import STATE
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 20_000
 """So many rows of each side, drawn at random, are shown by Evidently."""
 SEED = 42
-SHADOW = "shadow"
 
 
 class Sides(NamedTuple):

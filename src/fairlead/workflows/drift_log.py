@@ -14,11 +14,11 @@ from fairlead.project import FILE_NAME
 from fairlead.project.loading import load_project
 from fairlead.project.spec import MonitoringSpec
 from fairlead.serving.prediction_segments import Column
+from fairlead.serving.records import SHADOW
 from fairlead.settings import Settings
 from fairlead.workflows.drift import (
     SAMPLE_ROWS,
     SEED,
-    SHADOW,
     Drift,
     Sides,
     answered,
