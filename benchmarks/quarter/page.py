@@ -91,6 +91,10 @@ def _column(document: dict[str, Any]) -> list[tuple[str, str]]:
         ("other people: drift alert on day", mark("shift", str(found["shift_alerted_on"]))),
         ("what follows from it", f"`{found['shift_action']}`"),
         ("slow change: so much lost that it counts, on day", str(found["concept_noticed_on"])),
+        (
+            "the same, if the first model is measured instead of the served one",
+            str(found["concept_noticed_by_first_on"]),
+        ),
         ("quality alert on day", mark("concept", str(found["concept_alerted_on"]))),
         ("retrained models promoted on days", ", ".join(map(str, found["promoted_on"])) or "none"),
         ("retrained models refused on days", ", ".join(map(str, found["refused_on"])) or "none"),

@@ -41,6 +41,7 @@ def verdict(document: dict[str, Any], scenery: Scenery) -> dict[str, Any]:
         "shift_alerted_on": _first(alerts, "drift", shift),
         "shift_action": _action(days, shift),
         "concept_noticed_on": noticed,
+        "concept_noticed_by_first_on": _noticed_by_first(document, days, concept, scenery.noticed),
         "concept_alerted_on": _first(alerts, "quality", concept),
         "promoted_on": [day["day"] for day in days if "promoted" in day["answered"]],
         "refused_on": [day["day"] for day in days if "refused" in day["answered"]],
@@ -100,6 +101,19 @@ def _noticed(
         if sign * (day["truth"] - base) / base >= loss:
             return int(day["day"])
     return None
+
+
+def _noticed_by_first(
+    document: dict[str, Any], days: list[dict[str, Any]], concept: Chapter, loss: float
+) -> int | None:
+    """The same of the first model, which is stricter where a better one is served by then."""
+    sign, base = 1 if document["better"] == "smaller" else -1, document["baseline"]
+    found = (
+        day["day"]
+        for day in days[concept.first - 1 :]
+        if sign * (day["first"] - base) / base >= loss
+    )
+    return next(found, None)
 
 
 def _is_quiet(day: int) -> bool:
