@@ -272,7 +272,7 @@ class PromotionSpec(SpecPart):
     """What a version must show before it may become champion."""
 
     beats: dict[Literal["champion"], Annotated[float, Field(gt=0.5, lt=1)]] = Field(default={})
-    """Confidence with which the champion must be beaten, one-sided; 0.96 where nothing is said."""
+    """Confidence with which the champion must be beaten, one-sided; 0.965 where nothing is said."""
     gates: tuple[Expression, ...] = ()
     """Conditions on metrics and costs, such as `rmse <= 50000` or `latency_p99_ms <= 5`."""
     slice_drop: float = Field(default=0.05, ge=0)

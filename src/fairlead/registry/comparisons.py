@@ -20,7 +20,7 @@ from fairlead.registry.decisions import GateResult, Outcome
 
 CALIBRATED_BY = "brier"
 """Unlike the log loss it stays finite where a rule is sure and wrong."""
-DEFAULT_LEVEL = 0.96
+DEFAULT_LEVEL = 0.965
 """Confidence with which the champion must be beaten where the project file does not say: four
 answers of a classifier that are right instead of wrong are enough for it, three are not."""
 SURE = 1.96
