@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.quarter.world import LABEL_DELAY_DAYS, QUARTER, Chapter, Scenery
 
@@ -41,7 +41,9 @@ def verdict(document: dict[str, Any], scenery: Scenery) -> dict[str, Any]:
         "shift_alerted_on": _first(alerts, "drift", shift),
         "shift_action": _action(days, shift),
         "concept_noticed_on": noticed,
-        "concept_noticed_by_first_on": _noticed_by_first(document, days, concept, scenery.noticed),
+        "concept_noticed_by_first_on": _noticed(
+            document, days, concept, scenery.noticed, of="first"
+        ),
         "concept_alerted_on": _first(alerts, "quality", concept),
         "promoted_on": [day["day"] for day in days if "promoted" in day["answered"]],
         "refused_on": [day["day"] for day in days if "refused" in day["answered"]],
@@ -88,32 +90,28 @@ def _worth(document: dict[str, Any], days: list[dict[str, Any]], scale: float) -
 
 
 def _noticed(
-    document: dict[str, Any], days: list[dict[str, Any]], concept: Chapter, loss: float
+    document: dict[str, Any],
+    days: list[dict[str, Any]],
+    concept: Chapter,
+    loss: float,
+    *,
+    of: Literal["truth", "first"] = "truth",
 ) -> int | None:
-    """The first day on which the truth of the served model is that much worse than its baseline."""
+    """The first day on which a model is that much worse than its baseline.
+
+    That is the served one (`truth`); the `first` one is stricter where a better one is served.
+    """
     sign, baselines = 1 if document["better"] == "smaller" else -1, {1: document["baseline"]}
     for day in days:
-        if day["baseline"] is not None:
-            baselines[day["champion"]] = day["baseline"]
-        base = baselines.get(day["champion"])
+        model = day["champion"] if of == "truth" else 1
+        if day["baseline"] is not None and of == "truth":
+            baselines[model] = day["baseline"]
+        base = baselines.get(model)
         if base is None or day["day"] < concept.first:
             continue
-        if sign * (day["truth"] - base) / base >= loss:
+        if sign * (day[of] - base) / base >= loss:
             return int(day["day"])
     return None
-
-
-def _noticed_by_first(
-    document: dict[str, Any], days: list[dict[str, Any]], concept: Chapter, loss: float
-) -> int | None:
-    """The same of the first model, which is stricter where a better one is served by then."""
-    sign, base = 1 if document["better"] == "smaller" else -1, document["baseline"]
-    found = (
-        day["day"]
-        for day in days[concept.first - 1 :]
-        if sign * (day["first"] - base) / base >= loss
-    )
-    return next(found, None)
 
 
 def _is_quiet(day: int) -> bool:
